@@ -1,0 +1,1 @@
+"""The running half of Gruard: readings in, explained alerts out. Never imports the training half."""
