@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from service.bundle import load, verdict
+from service.errors import BundleError
 from service.manifest import Array, Golden, Manifest, Sensor, Witness
 
 SENSORS = 2
@@ -107,3 +110,16 @@ class Draft:
         (folder / "model.onnx").write_bytes(graph)
         (folder / "manifest.json").write_text(json.dumps(self.manifest))
         return folder
+
+
+def refusal(folder: Path) -> str:
+    """The one line with which a bundle is refused."""
+    with pytest.raises(BundleError) as caught:
+        load(folder)
+    assert caught.value.exit_code == 78
+    line = str(caught.value)
+    assert "\n" not in line
+    assert len(line) < 600
+    assert line.startswith(str(folder))
+    assert line == verdict(folder)
+    return line
