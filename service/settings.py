@@ -1,15 +1,16 @@
-"""All configuration: one YAML file, every value also an environment variable GRUARD_<SECTION>__<FIELD>.
+"""All configuration, as classes: what can be set, in which bounds, and what it is when nobody says.
 
-No other file of the service reads the environment.
+`service.sources` fills them from a YAML file and the environment; `service.reference` makes their page.
+Apart from `service.sources`, no file of the service reads the environment.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from service.detector.rules import AlertsSettings, DetectorSettings, Section
+from service.worker_settings import WorkerSettings
 
 
 class StreamSettings(Section):
@@ -23,21 +24,21 @@ class EmbeddedSettings(Section):
 
 
 class KafkaSettings(Section):
-    bootstrap_servers: str = "127.0.0.1:9092"
-    group: str = "gruard"
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, comma between")
+    group: str = Field("gruard", description="consumer group")
     slot: str = Field("detector-a", description="stable name of this worker: static member and transactional id")
-    topic_prefix: str = "telemetry"
+    topic_prefix: str = Field("telemetry", description="first part of every topic's name")
     input_topics: tuple[str, ...] | None = Field(None, description="default: <prefix>.readings.v1")
 
 
 class MappingSettings(Section):
     """Places in a foreign message: a JSON pointer, `key`, or `header:NAME`."""
 
-    device: str = "/device"
-    time: str = "/time"
-    class_: str = Field("/class", alias="class")
+    device: str = Field("/device", description="device id")
+    time: str = Field("/time", description="event time")
+    class_: str = Field("/class", alias="class", description="device class")
     values: str = Field("/values", description="object of sensor to number; empty pointer = the flat message itself")
-    labels: str = "/labels"
+    labels: str = Field("/labels", description="object of names to strings, copied into alerts")
     sensor: str | None = Field(None, description="one sensor a message: where its name is ...")
     value: str | None = Field(None, description="... and where its value is")
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -58,26 +59,18 @@ class ModelsSettings(Section):
 
 
 class HttpSettings(Section):
-    host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
+    host: str = Field("127.0.0.1", description="address that metrics and health answer on; 0.0.0.0 = all")
+    port: int = Field(8080, ge=0, le=65535, description="0 = any free one")
 
 
 class LoggingSettings(Section):
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug also shows tracebacks")
     format: Literal["auto", "json", "text"] = Field(
         "auto", description="auto: text on a terminal, else one JSON object a line"
     )
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="GRUARD_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
-
+class Settings(Section):
     stream: StreamSettings = StreamSettings()
     kafka: KafkaSettings = KafkaSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
@@ -85,16 +78,6 @@ class Settings(BaseSettings):
     models: ModelsSettings = ModelsSettings()
     detector: DetectorSettings = DetectorSettings()
     alerts: AlertsSettings = AlertsSettings()
+    worker: WorkerSettings = WorkerSettings()
     http: HttpSettings = HttpSettings()
     logging: LoggingSettings = LoggingSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: Any,
-        env_settings: Any,
-        dotenv_settings: Any,
-        file_secret_settings: Any,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings, YamlConfigSettingsSource(settings_cls))

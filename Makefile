@@ -1,0 +1,63 @@
+# The front door. `make help` lists the targets; nothing but Python 3.11+ has to be there before.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SERVICE := $(VENV)/.service
+EVERYTHING := $(VENV)/.everything
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench models docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(SERVICE) ## a simulated fleet with faults, live; SECONDS=120 ends it, REPORT=r.json SPEED= PORT= DEVICES= SEED=
+	@$(BIN)/python -m service demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SPEED),--speed $(SPEED)) \
+	  $(if $(PORT),--port $(PORT)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(REPORT),--report $(REPORT))
+
+setup: $(EVERYTHING) ## everything that tests and training need, into .venv
+
+test: $(EVERYTHING) ## every test; TESTS=tests/service/test_worker.py for some
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(EVERYTHING) ## lint, format, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(EVERYTHING) ## rewrite the sources as `make check` wants them
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(EVERYTHING) ## quick run of the benchmarks, into out/speed.json
+	@mkdir -p out
+	@$(BIN)/python -m benchmarks speed --quick --output out/speed.json
+
+models: $(EVERYTHING) ## train the shipped models again, into models/
+	@$(BIN)/python -m training shipped
+
+docs: $(SERVICE) ## write the generated pages again
+	@$(BIN)/python -m service config --reference > docs/configuration.md
+
+clean: ## forget the environment and the caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build ./*.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Gruard needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(SERVICE): $(BIN)/python pyproject.toml constraints.txt
+	@echo "setting up $(VENV) with the service (once, under a minute)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(EVERYTHING): $(SERVICE)
+	@echo "setting up $(VENV) with training, reports and the tools of development (once, some minutes)"
+	@$(PIP) --editable '.[training,reports,console,dev]'
+	@touch $@

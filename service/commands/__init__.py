@@ -1,0 +1,26 @@
+"""The commands of `gruard`, one module each: `configure(parser)` names its options, `run(arguments)` does it.
+
+A module is imported only when its command is asked for, so `gruard config` needs no model runtime.
+"""
+
+import importlib
+from types import ModuleType
+
+KAFKA = ("topics", "deadletters", "notify")
+COMMANDS = {
+    "demo": "a simulated fleet with faults, found live; ends with a scoreboard",
+    "run": "the service: readings from the configured stream, alerts into it",
+    "feed": "files or standard input into the configured stream",
+    "backtest": "the same detector over files, with scores, alerts and a report",
+    "record": "the configured stream into a file that training reads and backtest replays",
+    "fleet": "simulated devices write to the configured stream",
+    "models": "the model bundles found, and the verdict of their checks",
+    "config": "the effective configuration, each value with its origin",
+    "topics": "show or create the topics of a Kafka stream (not in this version)",
+    "deadletters": "list or replay dead letters of a Kafka stream (not in this version)",
+    "notify": "alerts of a Kafka stream to people (not in this version)",
+}
+
+
+def load(name: str) -> ModuleType:
+    return importlib.import_module(f"service.commands.{'kafka' if name in KAFKA else name}")

@@ -1,0 +1,24 @@
+"""`gruard config`: effective values with their origins, the reference of all settings, or a message as it is read."""
+
+import argparse
+
+from service import reference
+from service.sources import load
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reference", action="store_true", help="every setting there is, as a page")
+    parser.add_argument("--sample", metavar="MESSAGE", help="what this message is read as")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.reference:
+        print(reference.reference(), end="")
+        return
+    loaded = load(arguments.config)
+    if arguments.sample is None:
+        print(reference.effective(loaded), end="")
+    else:
+        from service.commands.sample import show
+
+        show(arguments.sample, loaded.settings)
