@@ -42,7 +42,7 @@ class Observer(Protocol):
         ...
 
     def lag(self, partition: int, records: int, arrival_ms: int | None) -> None:
-        """Records of the log not yet committed; arrival_ms is that of the last committed one, None when unchanged."""
+        """Records of the log not yet committed; arrival_ms is that of the last committed one, None before the first."""
         ...
 
     def ticked(self, partition: int) -> None:

@@ -3,7 +3,7 @@
 A stream promises that everything in a `Transaction` becomes visible together or not at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,8 +32,9 @@ class Lost:
 @dataclass
 class Poll:
     events: list[Assigned | Revoked | Lost] = field(default_factory=list)
-    records: list[Records] = field(default_factory=list)
+    records: list[Records] = field(default_factory=list)  # at most one entry a partition
     caught_up: frozenset[int] = frozenset()  # assigned partitions whose log had nothing more at this poll
+    ends: Mapping[int, int] = field(default_factory=dict)  # offset after the last record, where it is known
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,24 @@ class Output:
 class Transaction:
     alerts: list[Output] = field(default_factory=list)
     deadletters: list[Output] = field(default_factory=list)
+    control: list[Output] = field(default_factory=list)  # journal records, kept as long as the input they belong to
     state: list[StateRecord] = field(default_factory=list)
-    offsets: dict[int, Committed] = field(default_factory=dict)
+    offsets: dict[int, Committed] = field(default_factory=dict)  # every partition that anything above is of
+    needed: dict[int, int] = field(default_factory=dict)  # a restore reads the input from here on; before it may go
 
 
 class Stream(Protocol):
     """One consumer and one transactional producer over the same log."""
 
-    def poll(self, timeout_s: float, max_records: int) -> Poll: ...
+    def poll(self, timeout_s: float, max_records: int) -> Poll:
+        """Events first, then records of partitions that were sought; one that was only assigned gives none."""
+        ...
 
     def committed(self, partition: int) -> Committed | None: ...
 
-    def log_start(self, partition: int) -> int: ...
+    def log_start(self, partition: int) -> int:
+        """Offset of the oldest record still there; the offset after the last one where there is none."""
+        ...
 
     def state(self, partition: int) -> Iterator[StateRecord]:
         """The partition's compacted state as of its last commit."""
@@ -85,7 +92,9 @@ class Stream(Protocol):
         """Input records with start <= offset < stop, in order."""
         ...
 
-    def seek(self, partition: int, offset: int) -> None: ...
+    def seek(self, partition: int, offset: int) -> None:
+        """The next poll gives the partition's records from this offset on, also where it was paused till now."""
+        ...
 
     def commit(self, transaction: Transaction) -> None:
         """All or nothing. Raises UnavailableError (nothing was written, try again) or FencedError."""

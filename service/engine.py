@@ -1,0 +1,36 @@
+"""Decoder and detector as one: raw records of a partition in, an outcome out, nothing applied until it is folded.
+
+The worker, a restore and a backtest of recorded raw messages all step through here, so they can't differ.
+"""
+
+from dataclasses import dataclass
+
+from service.decoding import Decoder
+from service.detector import Detector
+from service.errors import DataRuleError
+from service.journal import Entry
+from service.records import Outcome, Readings, Records
+
+
+@dataclass(frozen=True)
+class Engine:
+    detector: Detector
+    decoder: Decoder
+
+    def step(self, records: Records) -> tuple[Readings, Outcome]:
+        readings = self.decoder.decode(records)
+        return readings, self.detector.step(readings)
+
+    def apply(self, partition: int, entry: Entry) -> Outcome:
+        if entry.kind != "tick":
+            raise DataRuleError(
+                f"partition {partition}: journal record {entry.key} is of kind {entry.kind!r}, which this version "
+                "can't replay; run the version that wrote it"
+            )
+        return self.detector.tick(partition, entry.offset, entry.payload["time_ms"])
+
+    def replay(self, partition: int, item: Records | Entry) -> Outcome:
+        """Apply what was applied before; what it puts out was published then."""
+        outcome = self.apply(partition, item) if isinstance(item, Entry) else self.step(item)[1]
+        self.detector.fold(outcome)
+        return outcome
