@@ -75,7 +75,7 @@ def sniff(text: bytes) -> str:
         if not len(counts) or counts[0] == 0:
             continue
         agreement = float(np.mean(counts == counts[0]))
-        # Agreement first: a comma may also stand inside the cells of a semicolon file. Spaces only when nothing else is.
+        # Agreement first: a comma may also stand inside a semicolon file's cells. Spaces only when nothing else fits.
         rank = (round(10 * agreement), float(counts[0]))
         if rank > fields and (delimiter != " " or (agreement == 1 and fields == (0, 0.0))):
             best, fields = delimiter, rank

@@ -1,0 +1,99 @@
+"""A recorded stream as a file: its columns, written in parts and read back partition by partition.
+
+Raw keys and values, offsets and arrivals survive unchanged; rows with a `kind` are journal entries, not messages.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from service.errors import InputError
+from service.records import Headers, Records
+
+SCHEMA: dict[str, Any] = {
+    "topic": pl.String,
+    "partition": pl.Int32,
+    "offset": pl.Int64,
+    "arrival": pl.Int64,  # Unix ms
+    "key": pl.Binary,
+    "value": pl.Binary,
+    "headers": pl.List(pl.Struct({"name": pl.String, "value": pl.Binary})),
+    "kind": pl.String,  # of a journal entry; null = a message
+    "sequence": pl.Int64,  # of a journal entry at its offset
+}
+
+
+def row(
+    topic: str, partition: int, offset: int, arrival: int, key: bytes | None, value: bytes, headers: Headers
+) -> dict[str, Any]:
+    named = [{"name": name, "value": content} for name, content in headers]
+    fields = (topic, partition, offset, arrival, key, value, named or None, None, None)
+    return dict(zip(SCHEMA, fields, strict=True))
+
+
+def entry_row(topic: str, partition: int, offset: int, sequence: int, kind: str, value: bytes) -> dict[str, Any]:
+    fields = (topic, partition, offset, None, None, value, None, kind, sequence)
+    return dict(zip(SCHEMA, fields, strict=True))
+
+
+def write(rows: Sequence[dict[str, Any]], path: Path) -> Path:
+    pl.DataFrame(rows, schema=SCHEMA).write_parquet(path)
+    return path
+
+
+def join(parts: Sequence[Path], output: Path) -> None:
+    """One file out of parts, without holding them in memory."""
+    pl.scan_parquet(list(parts)).sink_parquet(output)
+
+
+def is_recording(columns: Sequence[str]) -> bool:
+    return {"topic", "partition", "offset", "arrival", "key", "value"} <= set(columns)
+
+
+class Recording:
+    """Messages and journal entries of a recorded stream, partition by partition."""
+
+    def __init__(self, source: Path | bytes, name: str) -> None:
+        self._rows = pl.scan_parquet(source if isinstance(source, Path) else io.BytesIO(source))
+        self.name = name
+        if self._rows.collect_schema() != pl.Schema(SCHEMA):
+            raise InputError(
+                f"{name}: looks like a recording, but its columns are not those that `gruard record` writes"
+            )
+        kinds = self._rows.select("partition", message=pl.col("kind").is_null()).collect()
+        starts = (
+            kinds.with_row_index("at")
+            .group_by("partition", "message")
+            .agg(first=pl.col("at").min(), last=pl.col("at").max(), rows=pl.len())
+        )
+        self._spans = {(p, m): (first, rows) for p, m, first, last, rows in starts.sort("partition").iter_rows()}
+        if any(last - first + 1 != rows for _, _, first, last, rows in starts.iter_rows()):
+            raise InputError(f"{name}: its rows are not in the order that `gruard record` writes")
+
+    @property
+    def partitions(self) -> list[int]:
+        return sorted({partition for partition, _ in self._spans})
+
+    @property
+    def messages(self) -> int:
+        return sum(rows for (_, message), (_, rows) in self._spans.items() if message)
+
+    def records(self, partition: int, size: int) -> Iterator[Records]:
+        """Messages in offset order, `size` at a time."""
+        first, rows = self._spans.get((partition, True), (0, 0))
+        for start in range(first, first + rows, size):
+            yield _records(partition, self._rows.slice(start, min(size, first + rows - start)).collect())
+
+    def entries(self, partition: int) -> list[bytes]:
+        """Journal entries, as they were published."""
+        first, rows = self._spans.get((partition, False), (0, 0))
+        return self._rows.slice(first, rows).select("value").collect()["value"].to_list()
+
+
+def _records(partition: int, rows: pl.DataFrame) -> Records:
+    headers = [tuple((each["name"], each["value"]) for each in named or ()) for named in rows["headers"].to_list()]
+    columns = (rows[name].to_list() for name in ("offset", "arrival", "key", "value"))
+    return Records(partition, *columns, tuple(headers) if any(headers) else ())
