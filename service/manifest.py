@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 WIDTHS = (1, 4, 8, 16, 32, 64, 128)  # a universal graph is stepped at the next of these, padded with NaN
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

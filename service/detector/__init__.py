@@ -2,3 +2,7 @@
 
 No I/O, no clock, no environment, no random source.
 """
+
+from service.detector.engine import Detector
+
+__all__ = ["Detector"]

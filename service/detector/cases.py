@@ -1,0 +1,49 @@
+"""What the detector remembers of a troubled device beside its row: open alerts, runs of odd values, a wrong clock."""
+
+from typing import Any
+
+import msgspec
+
+
+class OpenAlert(msgspec.Struct):
+    """An alert that is open, and all that its next event depends on."""
+
+    alert_id: str
+    kind: str
+    type: str
+    sensor: str  # leading sensor of a process alert; the sensor of a data-quality alert, "" for the whole device
+    onset_ms: int
+    severity: str
+    sequence: int = 1
+    score_max: float = 0.0
+    opened_count: int = 0  # readings the device had when it opened
+    told_count: int = 0  # readings at the last event
+    told_score: float = 0.0
+    labels: dict[str, str] = {}
+    limit: list[float] = []  # per strength when it opened: remembers what was normal
+    relaxed: list[float] = []  # the same, drawn slowly to today's limits: decides the end
+    shares: list[float] = []  # per sensor, terms of late, so a smoothed strength can be explained
+    value: bytes = b""  # as last published
+
+
+class Case(msgspec.Struct):
+    process: OpenAlert | None = None
+    change: OpenAlert | None = None
+    quality: dict[str, OpenAlert] = {}  # "type/sensor"
+    outside: dict[str, int] = {}  # sensor -> successive readings outside its range (> 0), or inside since (< 0)
+    ahead: int = 0  # successive readings ahead of their arrival
+    ahead_ms: int = 0  # by how much
+    correction_ms: int = 0  # taken off event times from now on
+
+    def idle(self) -> bool:
+        return not (self.process or self.change or self.quality or self.outside or self.ahead or self.correction_ms)
+
+    def copy(self) -> "Case":
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=Case)
+
+    def open(self) -> list[OpenAlert]:
+        return [alert for alert in (self.process, self.change, *self.quality.values()) if alert is not None]
+
+
+def encode(cases: dict[Any, Case]) -> bytes:
+    return msgspec.msgpack.encode(cases, order="deterministic")

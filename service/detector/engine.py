@@ -1,0 +1,327 @@
+"""The detector: composes the rooms beside it. What it knows of a partition changes only in `fold`."""
+
+import hashlib
+import importlib
+import platform
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from service.bundle import Bundles
+from service.detector import snapshots
+from service.detector.deadlines import fire
+from service.detector.devices import row_bytes
+from service.detector.merging import Merger
+from service.detector.order import VOUCHERS
+from service.detector.partition import Overlay, Partition, table_key
+from service.detector.resolve import Resolver
+from service.detector.rules import AlertsSettings, DetectorSettings
+from service.detector.scores import ScoreSheet
+from service.detector.step import Batch, step_group
+from service.detector.tables import TableRules, by_class
+from service.detector.telling import Teller
+from service.errors import DataRuleError
+from service.records import Outcome, Readings, Reject
+
+SCORING = 1  # raise it when the same readings would score otherwise: it is part of the fingerprint
+
+
+Part = tuple[Teller, Counter[str], ScoreSheet | None]
+
+
+class Detector:
+    """Scores the readings of any number of partitions. One unfolded outcome a partition at a time."""
+
+    def __init__(
+        self,
+        bundles: Bundles,
+        rules: DetectorSettings,
+        alerts: AlertsSettings,
+        patterns: Mapping[str, str],
+        scores: bool = False,
+        topic: str = "telemetry.readings.v1",
+        dead_letter_late: bool = False,
+    ) -> None:
+        self._bundles, self._settings, self._alerts = bundles, rules, alerts
+        self._patterns = dict(patterns)
+        self._resolver = Resolver(bundles, patterns, rules.max_devices)
+        self._scores, self._topic, self._dead_letter_late = scores, topic, dead_letter_late
+        self._partitions: dict[int, Partition] = {}
+        self._rules: dict[tuple[int, str], TableRules] = {}
+        self._merging = isinstance(rules.merge_window_s, Mapping) or rules.merge_window_s > 0
+
+    # Partitions come and go.
+
+    def open(self, partition: int) -> None:
+        self.drop(partition)
+        self._partitions[partition] = Partition(partition)
+
+    def drop(self, partition: int) -> None:
+        self._partitions.pop(partition, None)
+        self._rules = {key: rules for key, rules in self._rules.items() if key[0] != partition}
+
+    # One step.
+
+    def step(self, readings: Readings) -> Outcome:
+        """What these readings would change and publish; nothing is changed yet."""
+        partition = self._partitions[readings.partition]
+        overlay = Overlay(partition)
+        if not self._needs_slicing(partition, readings):
+            return self._outcome(overlay, [self._advance(overlay, readings)])
+        # At the cap a forgotten device makes room for a new one: then every record is a step of its own.
+        parts = []
+        for record, first, part in slices(readings):
+            teller, counts, sheet = self._advance(overlay, part, first)
+            teller.rejects = [reject._replace(record=record) for reject in teller.rejects]
+            parts.append((teller, counts, sheet))
+        return self._outcome(overlay, parts)
+
+    def tick(self, partition: int, offset: int, time_ms: int) -> Outcome:
+        """Let stream time reach `time_ms` although no reading came; what becomes due carries `offset`."""
+        overlay = Overlay(self._partitions[partition])
+        empty = no_readings(partition, offset, max(time_ms, overlay.stream.now))
+        overlay.stream = type(overlay.stream)(int(empty.arrivals[0]))
+        stream = empty.arrivals
+        teller = self._teller(overlay, empty, stream)
+        counts: Counter[str] = Counter()
+        if self._merging:
+            whole, _ = self._merger(overlay).merge(empty, stream)
+            self._step_readings(overlay, whole, stream, teller, counts, None)
+        self._fire(overlay, stream, teller)
+        return self._outcome(overlay, [(teller, counts, None)])
+
+    def fold(self, outcome: Outcome) -> None:
+        overlay = outcome.overlay
+        assert isinstance(overlay, Overlay)
+        overlay.fold()
+
+    def _needs_slicing(self, partition: Partition, readings: Readings) -> bool:
+        room = self._settings.max_devices - len(partition.codes)
+        if room >= len(readings.devices) or room >= len(set(readings.devices) - partition.codes.keys()):
+            return False
+        return int(readings.arrivals.max(initial=0)) >= partition.deadline
+
+    def _advance(self, overlay: Overlay, readings: Readings, first: int = 0) -> Part:
+        skew_ms = int(self._settings.max_clock_skew_s * 1000)
+        overlay.stream, stream = overlay.stream.advance(readings.arrivals, device_of_record(readings), skew_ms)
+        counts: Counter[str] = Counter()
+        if self._merging:
+            readings, counts["merged"] = self._merger(overlay).merge(readings, stream)
+        teller = self._teller(overlay, readings, stream)
+        sheet = ScoreSheet(readings, first) if self._scores else None
+        self._step_readings(overlay, readings, stream, teller, counts, sheet)
+        self._fire(overlay, stream, teller)
+        return teller, counts, sheet
+
+    def _step_readings(
+        self,
+        overlay: Overlay,
+        readings: Readings,
+        stream: NDArray[np.int64],
+        teller: Teller,
+        counts: Counter[str],
+        sheet: ScoreSheet | None,
+    ) -> None:
+        resolved = self._resolver.resolve(readings, overlay)
+        counts.update(resolved.counts)
+        for at in resolved.unserved:
+            error = f"class {readings.classes[at]!r} has no model and models.default names none; add a bundle"
+            teller.rejects.append(Reject(int(readings.record[at]), readings.elements.get(at), "no-model", error))
+        skew_ms = int(self._settings.max_clock_skew_s * 1000)
+        batch = Batch(
+            readings, readings.times.copy(), stream, skew_ms, counts, sheet.add if sheet is not None else None
+        )
+        self._rules_of_all(overlay.partition, teller)
+        for group in resolved.groups:
+            step_group(group, batch, teller.rules[group.work.table.key], teller)
+
+    def _fire(self, overlay: Overlay, stream: NDArray[np.int64], teller: Teller) -> None:
+        self._rules_of_all(overlay.partition, teller)
+        fire(overlay, stream, teller.rules, teller)
+
+    def _rules_of_all(self, partition: Partition, teller: Teller) -> None:
+        for table in partition.tables:
+            key = (partition.number, table.key)
+            if key not in self._rules:
+                self._rules[key] = TableRules(table.layout, partition, self._settings, self._alerts)
+            teller.rules[table.key] = self._rules[key]
+
+    def _teller(self, overlay: Overlay, readings: Readings, stream: NDArray[np.int64]) -> Teller:
+        teller = Teller(overlay, readings, stream, self._alerts, self._topic)
+        teller.dead_letter_late = self._dead_letter_late
+        return teller
+
+    def _merger(self, overlay: Overlay) -> Merger:
+        def window_ms(device: str, class_name: str | None) -> int:
+            _, name = self._resolver.route(device, class_name)
+            return int(by_class(self._settings.merge_window_s, name, 0.0) * 1000)
+
+        def expected(device: str) -> int:
+            bundle, _ = self._resolver.route(device, None)
+            code = overlay.code(device)
+            if code >= 0:
+                bundle = overlay.partition.tables[code >> 32].layout.bundle
+            return len(bundle.manifest.sensors) if bundle is not None else 0
+
+        return Merger(overlay, window_ms, expected)
+
+    def _outcome(self, overlay: Overlay, parts: list[Part]) -> Outcome:
+        counts: Counter[str] = Counter()
+        for teller, tally, _ in parts:
+            counts.update(tally)
+            counts.update(teller.counts)
+        occurrences = [o for teller, _, _ in parts for o in teller.occurrences]
+        occurrences.sort(key=lambda o: o[:4])
+        sheets = [sheet for _, _, sheet in parts if sheet is not None]
+        return Outcome(
+            partition=overlay.partition.number,
+            alerts=[o.record for o in occurrences],
+            rejects=sorted(r for teller, _, _ in parts for r in teller.rejects),
+            counts={name: count for name, count in counts.items() if count},
+            scores=ScoreSheet.joined(sheets) if sheets else None,
+            overlay=overlay,
+        )
+
+    # Snapshots.
+
+    def pages(self, partition: int, after: Outcome | None = None, full: bool = False) -> list[tuple[str, bytes | None]]:
+        """State records of a snapshot as if `after` were folded; `snapshot_committed` then marks them clean."""
+        own = self._partitions[partition]
+        overlay = after.overlay if after is not None else None
+        assert overlay is None or isinstance(overlay, Overlay)
+        own.staged = {}
+        records = []
+        for key, value, place in snapshots.Snapshot(own, overlay).records(full):
+            own.staged[key] = (own.tables[place[0]], place[1]) if place is not None else None
+            records.append((key, value))
+        return records
+
+    def snapshot_committed(self, partition: int) -> None:
+        own = self._partitions[partition]
+        own.snapshots += 1
+        for place in own.staged.values():
+            if place is not None:
+                table, page = place
+                table.dirty.discard(page)
+                table.written[page] = own.snapshots
+        own.staged = {}
+
+    def load(self, partition: int, pages: Iterable[tuple[str, bytes]]) -> None:
+        """Raises DataRuleError when a page is damaged, of another format, or of a bundle that is not here."""
+        self.open(partition)
+        own = self._partitions[partition]
+        snapshots.load(own, pages, lambda key: self._table_for(own, key))
+
+    def _table_for(self, partition: Partition, key: str) -> int:
+        name, _, width = key.rpartition("/")
+        bundle = next((b for b in self._bundles.all() if table_key(b, int(width)) == key), None)
+        if bundle is None:
+            raise DataRuleError(f"the snapshot holds devices of model {name}, which is not in models.path; put it back")
+        return partition.table(self._resolver.layout(bundle, int(width)))
+
+    # What others may ask.
+
+    def open_alerts(self, partition: int) -> dict[str, bytes]:
+        """Ledger: what is open, as last published."""
+        own = self._partitions[partition]
+        return {
+            f"alert/{table.ids[slot]}/{alert.alert_id}": alert.value
+            for table in own.tables
+            for slot, case in table.cases.items()
+            for alert in case.open()
+        }
+
+    def rows(self, partition: int) -> dict[str, bytes]:
+        """Each device's whole state as bytes, for comparing two histories."""
+        own = self._partitions[partition]
+        found = {}
+        for device, code in own.codes.items():
+            table, slot = own.tables[code >> 32], code & 0xFFFFFFFF
+            signature = own.signatures[int(table.columns["signature"][slot])]
+            found[device] = row_bytes(table.columns, slot, table.cases.get(slot), signature.sensors)
+        return found
+
+    def summary(self, partition: int) -> dict[str, int]:
+        """Devices, those still warming up, and open alerts by `open/<kind>/<severity>`."""
+        own = self._partitions[partition]
+        tally = Counter({"devices": len(own.codes)})
+        for table in own.tables:
+            slots = table.alive()
+            warm_up = max(table.layout.bundle.manifest.warm_up, 1)
+            tally["warming"] += int((table.columns["count"][slots] < warm_up).sum())
+            tally.update(f"open/{a.kind}/{a.severity}" for case in table.cases.values() for a in case.open())
+        return dict(tally)
+
+    def sensors(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(s.name for bundle in self._bundles.all() for s in bundle.manifest.sensors))
+
+    def classes(self) -> frozenset[str]:
+        return frozenset(bundle.manifest.name for bundle in self._bundles.all() if not bundle.manifest.universal)
+
+    def fingerprint(self) -> str:
+        """Equal fingerprints step to equal bits."""
+        parts = [f"{b.manifest.name}@{b.manifest.version}:{b.manifest.sha256}" for b in self._bundles.all()]
+        parts += [
+            self._settings.model_dump_json(),
+            self._alerts.model_dump_json(),
+            repr(sorted(self._patterns.items())),
+        ]
+        parts += [
+            f"scoring {SCORING}",
+            f"state {snapshots.FORMAT}",
+            f"vouchers {VOUCHERS}",
+            str(self._dead_letter_late),
+        ]
+        parts += [
+            f"onnxruntime {onnxruntime.__version__}",
+            f"numpy {np.__version__}",
+            platform.machine(),
+            cpu_features(),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def cpu_features() -> str:
+    """The instruction sets that arithmetic may use: other ones round the last bit otherwise."""
+    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__  # the only place that tells
+    return ",".join(sorted(name for name, has in features.items() if has))
+
+
+def device_of_record(readings: Readings) -> list[str | None]:
+    devices: list[str | None] = [None] * len(readings.arrivals)
+    for record, device in zip(readings.record.tolist(), readings.devices, strict=True):
+        devices[record] = device
+    return devices
+
+
+def no_readings(partition: int, offset: int, time_ms: int) -> Readings:
+    one = np.array([time_ms], np.int64)
+    return Readings(
+        partition, np.array([offset], np.int64), one, np.empty(0, np.int32), [], np.empty(0, np.int64), [], (),
+        np.empty((0, 0), np.float32),
+    )  # fmt: skip
+
+
+def slices(readings: Readings) -> Iterable[tuple[int, int, Readings]]:
+    """(record, its first reading, the Readings of that record alone) for every record."""
+    bounds = np.searchsorted(readings.record, np.arange(len(readings.arrivals) + 1))
+    for record in range(len(readings.arrivals)):
+        begin, end = int(bounds[record]), int(bounds[record + 1])
+        part = Readings(
+            partition=readings.partition,
+            offsets=readings.offsets[record : record + 1],
+            arrivals=readings.arrivals[record : record + 1],
+            record=readings.record[begin:end] - record,
+            devices=readings.devices[begin:end],
+            times=readings.times[begin:end],
+            classes=readings.classes[begin:end],
+            sensors=readings.sensors,
+            values=readings.values[begin:end],
+            named={at - begin: v for at, v in readings.named.items() if begin <= at < end},
+            labels={at - begin: v for at, v in readings.labels.items() if begin <= at < end},
+            elements={at - begin: v for at, v in readings.elements.items() if begin <= at < end},
+        )
+        yield record, begin, part
