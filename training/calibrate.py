@@ -1,0 +1,230 @@
+"""From healthy readings that the network was not trained on: dead zones, weights, units, limit seeds.
+
+The exported graph itself is stepped over every history from birth, once with neutral buffers to see its raw terms and
+once with the calibrated ones to see its strengths; strengths follow the detector's rules exactly.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inference import session
+from service.manifest import Sensor, Witness
+from training.datasets import Dataset, History
+from training.export import Inputs
+from training.step import INPUTS, Step
+from training.windows import Normal, Split, elapsed_s
+
+BATCHES = (16, 64, 256)
+BLOCK = 60  # readings whose largest strength is one entry of a limit
+SEEDS = 167  # blocks that a limit looks back on
+BEGINNING = 60  # readings of a newborn device that say nothing of a settled one; also its warm-up
+FEWEST_BLOCKS = 8  # fewer in the hold-out, and the whole history gives the seeds
+FEWEST_ROWS = 200  # fewer in the hold-out, and the part that chose the epoch helps with the dead zones
+TAIL_POWER, TAIL_FLOOR = 0.75, 0.3  # a level that wanders on healthy days gets a larger unit
+UNIT_FLOOR = 0.01  # variance: a level within a tenth of a spread is no news
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One history stepped from birth."""
+
+    values: Floats  # (rows, sensors)
+    mean: Floats
+    terms: Floats  # (rows, witnesses, sensors)
+    averages: Floats  # (rows, 2, sensors) E_4 and E_15
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    dead_zone: Floats
+    weight: Floats
+    level_unit: Floats
+    change_unit: Floats
+
+
+def trace(model: bytes, step: Step, data: Dataset) -> list[Trace]:
+    """Step every history from birth, side by side, padded as the detector pads."""
+    engine = session(model)
+    found: list[Trace] = []
+    for first in range(0, len(data.histories), BATCHES[-1]):
+        group = data.histories[first : first + BATCHES[-1]]
+        rows = next(size for size in BATCHES if size >= len(group))
+        found += _trace_group(engine, step, group, side_by_side(group, rows))
+    return found
+
+
+def side_by_side(histories: Sequence[History], rows: int) -> Inputs:
+    """Histories as columns; past its end a history misses every sensor."""
+    longest, sensors = max(len(h.times) for h in histories), histories[0].values.shape[1]
+    values = np.full((longest, rows, sensors), np.nan, np.float32)
+    elapsed, time = np.zeros((longest, rows), np.float32), np.zeros((longest, rows), np.int64)
+    for column, history in enumerate(histories):
+        own = slice(0, len(history.times))
+        values[own, column], time[own, column] = history.values, history.times
+        elapsed[own, column] = elapsed_s(history.times)
+    return Inputs(values, elapsed, time, np.ones_like(elapsed), np.zeros_like(elapsed))
+
+
+def _trace_group(engine, step: Step, group: Sequence[History], inputs: Inputs) -> list[Trace]:  # type: ignore[no-untyped-def]
+    _, rows, sensors = inputs.values.shape
+    state = np.zeros((rows, step.size), np.float32)
+    first = sum(step.widths[:3])
+    means, terms, averages = [], [], []
+    wanted = ["mean", "terms", "next_state"]
+    for row in zip(*inputs, strict=True):
+        mean, term, state = engine.run(wanted, dict(zip(INPUTS, (*row, state), strict=True)))
+        means.append(mean[: len(group)])
+        terms.append(term[: len(group)])
+        averages.append(state[: len(group), first : first + 2 * sensors].reshape(-1, 2, sensors))
+    columns = [np.stack(part, axis=1) for part in (means, terms, averages)]  # (device, time, ...)
+    ends = [len(history.times) for history in group]
+    return [
+        Trace(history.values, *(part[place][:end] for part in columns))
+        for place, (history, end) in enumerate(zip(group, ends, strict=True))
+    ]
+
+
+def calibrate(raw: Sequence[Trace], splits: Sequence[Split], witnesses: Sequence[Witness], found: Normal) -> Calibrated:
+    """raw: traces of the graph with dead zone 0 and every unit 1."""
+    names = [witness.name for witness in witnesses]
+    residual = _held_out(raw, splits, names.index("surprise"))
+    settled = [trace for trace in raw if len(trace.values) > BEGINNING] or list(raw)
+    level = [_beyond(t.terms[:, names.index("level_4") :][:, :2], t.values) for t in settled]
+    units = _level_units([_beyond(t.averages, t.values) for t in settled], level)
+    moved = np.concatenate([_beyond(t.terms[:, names.index("change"), None], t.values) for t in settled])
+    change_unit = np.sqrt(_mean(moved[:, 0] ** 2) + UNIT_FLOOR)
+    dead_zone = _quantile(residual, 0.95)
+    return Calibrated(
+        np.float32(np.maximum(dead_zone, 1e-3)),
+        _weights(residual, found.scored),
+        np.float32(units),
+        np.float32(change_unit),
+    )
+
+
+def _held_out(traces: Sequence[Trace], splits: Sequence[Split], witness: int) -> Floats:
+    """Residuals of rows that trained nothing, missing ones NaN: (rows, sensors)."""
+    unseen = sum(split.rows - split.stop for split in splits)
+    begins = [split.stop if unseen >= FEWEST_ROWS else split.fit for split in splits]
+    parts = [
+        np.where(np.isnan(t.values[first:]), np.nan, t.terms[first:, witness])
+        for t, first in zip(traces, begins, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def _beyond(per_row: Floats, values: Floats) -> Floats:
+    """Rows after the beginning, NaN where the sensor was missing. per_row: (rows, scales, sensors)."""
+    return np.where(np.isnan(values[BEGINNING:, None]), np.nan, per_row[BEGINNING:])
+
+
+def _level_units(averages: Sequence[Floats], level: Sequence[Floats]) -> NDArray[np.float64]:
+    """u' of each time scale and sensor, from how averages spread within devices and how far they wander."""
+    variance = _mean(np.concatenate([(part - _mean(part)) ** 2 for part in averages]))
+    unit = np.sqrt(variance + UNIT_FLOOR)
+    tail = _quantile(np.concatenate(level) / unit, 0.9)
+    return unit * np.maximum(tail, TAIL_FLOOR) ** TAIL_POWER
+
+
+def _weights(residual: Floats, scored: NDArray[np.bool_]) -> Floats:
+    """A sensor that surprises itself on healthy days says less."""
+    own = _mean(np.minimum(residual, _quantile(residual, 0.99)) ** 2)
+    typical = own[scored].mean() if scored.any() else 1.0
+    return np.float32(typical / np.maximum(typical + own, 1e-12))
+
+
+def _mean(array: Floats) -> NDArray[np.float64]:
+    """Over rows, missing ones left out; 0 for a sensor that is never there."""
+    count = (~np.isnan(array)).sum(axis=0)
+    return np.nansum(array, axis=0, dtype=np.float64) / np.maximum(count, 1)
+
+
+def _quantile(array: Floats, share: float) -> NDArray[np.float64]:
+    everywhere = np.where(np.isnan(array).all(axis=0), 0.0, array)
+    return np.nanquantile(everywhere, share, axis=0)
+
+
+def strengths(terms: Floats, witnesses: Sequence[Witness], scored: NDArray[np.bool_]) -> dict[str, Floats]:
+    """Strength of each row of one device, by the detector's rules: (rows,) by name."""
+    found: dict[str, Floats] = {}
+    for number, witness in enumerate(witnesses):
+        own = terms[:, number, scored]
+        if not own.shape[1]:
+            own = np.zeros((len(terms), 1), np.float32)
+        if witness.reduce == "top":
+            strength = np.sort(own, axis=1)[:, -math.ceil(own.shape[1] / 4) :].mean(axis=1)
+        else:
+            strength = own.mean(axis=1)
+        found |= {f"{witness.name}/{tau}": _smooth(strength, tau) for tau in witness.smooth} or {witness.name: strength}
+    return found
+
+
+def _smooth(strength: Floats, tau: int) -> Floats:
+    settled, average, smoothed = 1 - math.exp(-1 / tau), 0.0, np.empty_like(strength)
+    for row, value in enumerate(strength.tolist()):
+        average += (1 / (row + 1) if row + 1 < tau else settled) * (value - average)
+        smoothed[row] = average
+    return smoothed
+
+
+def limit_seeds(
+    traces: Sequence[Trace], splits: Sequence[Split], witnesses: Sequence[Witness], scored: NDArray[np.bool_]
+) -> tuple[dict[str, tuple[float, ...]], str]:
+    """Block maxima per strength, oldest first, and which part of the history gave them."""
+    begins, source = [split.stop for split in splits], "hold-out"
+    if sum((split.rows - split.stop) // BLOCK for split in splits) < FEWEST_BLOCKS:
+        begins, source = [BEGINNING for _ in splits], "whole history: the hold-out is short"
+    maxima: dict[str, list[tuple[int, float]]] = {}
+    for trace, first in zip(traces, begins, strict=True):
+        for name, strength in strengths(trace.terms, witnesses, scored).items():
+            maxima.setdefault(name, []).extend(_block_maxima(strength, first))
+    return {name: _representative(sorted(found, key=lambda entry: entry[0])) for name, found in maxima.items()}, source
+
+
+def _block_maxima(strength: Floats, first: int) -> Iterator[tuple[int, float]]:
+    """(last row of the block, its maximum); blocks end with the history, so none is cut short."""
+    for end in range(len(strength), first + BLOCK - 1, -BLOCK):
+        yield end, float(strength[end - BLOCK : end].max())
+
+
+def _representative(maxima: Sequence[tuple[int, float]]) -> tuple[float, ...]:
+    """At most SEEDS of them, in their order in time, whose order statistics are the quantiles of all."""
+    values = np.array([value for _, value in maxima], np.float32)
+    if len(values) > SEEDS:
+        ranks = np.arange(1, SEEDS + 1) / (SEEDS + 1) * len(values)
+        values = values[np.sort(np.argsort(values, kind="stable")[ranks.astype(int)])]
+    return tuple(float(value) for value in values)
+
+
+def stuck_after(histories: Sequence[History], sensor: int) -> int | None:
+    """Four times the longest healthy run of one value, if that is short beside the history; else None."""
+    longest = max(_longest_run(history.values[:, sensor]) for history in histories)
+    limit = max(20, 4 * longest)
+    return limit if limit <= sum(len(history.times) for history in histories) // 4 else None
+
+
+def _longest_run(values: Floats) -> int:
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return 0
+    breaks = np.flatnonzero(np.diff(values) != 0)
+    return int(np.diff([-1, *breaks, len(values) - 1]).max())
+
+
+def described(sensors: Sequence[Sensor], data: Dataset, found: Normal) -> tuple[Sensor, ...]:
+    """The manifest's sensors: as declared, with what history says of them."""
+    return tuple(
+        sensor.model_copy(
+            update={
+                "scored": bool(found.scored[column]),
+                "stuck_after": stuck_after(data.histories, column) if found.scored[column] else None,
+            }
+        )
+        for column, sensor in enumerate(sensors)
+    )

@@ -1,0 +1,75 @@
+"""How good the forecasts are: beside the last value and beside the best moving average, sensor by sensor.
+
+Errors are mean absolute, in units of each sensor's level spread, over rows that trained nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.manifest import Sensor
+from training.calibrate import Trace
+from training.windows import Normal, Split, slow_averages
+
+Floats = NDArray[np.float32]
+EWMA_TAUS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # readings; the best is picked per sensor with hindsight
+
+
+def forecast_errors(
+    values: Sequence[Floats], means: Sequence[Floats], firsts: Sequence[int], spread: Floats
+) -> dict[str, NDArray[np.float64]]:
+    """Errors per sensor of the model, the last value and the best EWMA, over rows from `firsts` on."""
+    averages = [_errors(values, [_before(a) for a in slow_averages(values, tau)], firsts, spread) for tau in EWMA_TAUS]
+    return {
+        "model": _errors(values, means, firsts, spread),
+        "last_value": _errors(values, [_before(_filled(v)) for v in values], firsts, spread),
+        "ewma": np.min(averages, axis=0),
+    }
+
+
+def _errors(
+    values: Sequence[Floats], forecasts: Sequence[Floats], firsts: Sequence[int], spread: Floats
+) -> NDArray[np.float64]:
+    parts = [np.abs(v[k:] - f[k:]) / spread for v, f, k in zip(values, forecasts, firsts, strict=True)]
+    errors = np.concatenate(parts)
+    count = (~np.isnan(errors)).sum(axis=0)
+    return np.nansum(errors, axis=0, dtype=np.float64) / np.maximum(count, 1)
+
+
+def _filled(values: Floats) -> Floats:
+    newest = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))[:, None]), axis=0)
+    return np.take_along_axis(values, newest, axis=0)
+
+
+def _before(array: Floats) -> Floats:
+    return np.concatenate([np.full_like(array[:1], np.nan), array[:-1]])
+
+
+def forecast_skill(
+    traces: Sequence[Trace], splits: Sequence[Split], found: Normal, sensors: Sequence[Sensor]
+) -> dict[str, float]:
+    """The hold-out's errors for the manifest; skill 0.1 = a tenth less error than the baseline."""
+    errors = forecast_errors(
+        [trace.values for trace in traces],
+        [trace.mean for trace in traces],
+        [split.stop for split in splits],
+        found.spread,
+    )
+    per_sensor = {
+        f"error/{sensor.name}": _rounded(errors["model"][column])
+        for column, sensor in enumerate(sensors)
+        if sensor.scored
+    }
+    return {**overall(errors, found.scored), **per_sensor}
+
+
+def overall(errors: dict[str, NDArray[np.float64]], scored: NDArray[np.bool_]) -> dict[str, float]:
+    means = {name: float(error[scored].mean()) if scored.any() else 0.0 for name, error in errors.items()}
+    skills = {f"skill_over_{name}": 1 - means["model"] / max(means[name], 1e-12) for name in ("last_value", "ewma")}
+    found = {f"error_{name}": value for name, value in means.items()} | skills
+    return {name: _rounded(value) for name, value in found.items()}
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 5)

@@ -1,0 +1,154 @@
+"""The filter step as ONNX bytes, the golden vectors, and the proof that both arithmetics agree.
+
+`graph` exports once; `fill` puts calibrated buffers into the exported bytes, so calibration can run the very graph that
+ships. `assert_parity` runs torch and onnxruntime side by side over a long history, each on its own state.
+"""
+
+import copy
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from service.errors import GruardError
+from service.inference import session
+from service.manifest import Array, Golden
+from training.step import INPUTS, OUTPUTS, Step
+
+OPSET = 18
+ROWS = 16  # the smallest batch that is ever stepped
+TOLERANCE = 1e-5  # absolute plus relative
+FILLED = (
+    "period",
+    "mu",
+    "spread",
+    "scored",
+    "dead_zone",
+    "weight",
+    "level_unit",
+    "change_unit",
+    "band",
+    "reference_band",
+)
+
+Floats = NDArray[np.float32]
+
+
+class Inputs(NamedTuple):
+    """One device a column, in the order of the graph's inputs."""
+
+    values: Floats  # (time, rows, sensors)
+    elapsed: Floats  # (time, rows)
+    time: NDArray[np.int64]
+    learn: Floats
+    alerting: Floats
+
+
+def graph(step: Step) -> bytes:
+    """Export with stand-in buffers (see `fill`). Blocks for seconds."""
+    stand_in = copy.deepcopy(step).eval()
+    for number, name in enumerate(FILLED):  # all different, or the exporter makes one of two that are equal
+        buffer = stand_in.get_buffer(name)
+        buffer.copy_(torch.linspace(number + 1.1, number + 1.9, buffer.numel()).view_as(buffer))
+    each = [torch.zeros(ROWS) for _ in range(4)]  # one object twice would become one input
+    each[1] = each[1].long()
+    arguments = (torch.zeros(ROWS, step.shape.sensors), *each, torch.zeros(ROWS, step.size))
+    batch = torch.export.Dim("batch")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # names packages of images that nobody needs here
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            stand_in,
+            arguments,
+            dynamo=True,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_shapes=tuple({0: batch} for _ in arguments),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    return _bare(program.model_proto).SerializeToString(deterministic=True)
+
+
+def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without the exporter's notes: they name source lines and paths, and would change the digest."""
+    bare = onnx.ModelProto(ir_version=10, producer_name="gruard")
+    bare.opset_import.add(domain="", version=OPSET)
+    bare.graph.name = "step"
+    for kind in ("initializer", "input", "output", "node"):
+        getattr(bare.graph, kind).extend(getattr(model.graph, kind))
+    for part in (*bare.graph.node, *bare.graph.initializer, *bare.graph.input, *bare.graph.output):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return bare
+
+
+def fill(exported: bytes, buffers: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """The same graph with these buffers (names of `FILLED`)."""
+    model = onnx.load_from_string(exported)
+    places = {initializer.name: initializer for initializer in model.graph.initializer}
+    for name, value in buffers.items():
+        place = places.get(name)
+        if place is None or list(place.dims) != list(value.shape):
+            raise GruardError(
+                f"the exported graph has no buffer {name!r} of shape {value.shape}: the exporter folded it"
+            )
+        place.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def buffers(step: Step) -> dict[str, Floats]:
+    return {name: step.get_buffer(name).numpy() for name in FILLED}
+
+
+@torch.no_grad()
+def run_torch(step: Step, inputs: Inputs) -> dict[str, Floats]:
+    """Free run from birth; outputs by name (time, rows, ...), and the last state."""
+    state = torch.zeros(inputs.values.shape[1], step.size)
+    kept: list[tuple[Floats, ...]] = []
+    for row in zip(*inputs, strict=True):
+        *outputs, state = step(*(torch.from_numpy(np.ascontiguousarray(part)) for part in row), state)
+        kept.append(tuple(output.numpy() for output in outputs))
+    found = {name: np.stack(column) for name, column in zip(OUTPUTS[:-1], zip(*kept, strict=True), strict=True)}
+    return {**found, "state": state.numpy()}
+
+
+def run_onnx(model: bytes, inputs: Inputs, state_size: int) -> dict[str, Floats]:
+    """The same by onnxruntime; rows must be 16, 64 or 256."""
+    engine = session(model)
+    state = np.zeros((inputs.values.shape[1], state_size), np.float32)
+    kept = []
+    for row in zip(*inputs, strict=True):
+        *outputs, state = engine.run(OUTPUTS, dict(zip(INPUTS, (*row, state), strict=True)))
+        kept.append(outputs)
+    found = {name: np.stack(column) for name, column in zip(OUTPUTS[:-1], zip(*kept, strict=True), strict=True)}
+    return {**found, "state": state}
+
+
+def assert_parity(step: Step, model: bytes, inputs: Inputs) -> float:
+    """Largest difference over the run, as a share of the tolerance. Raises GruardError beyond it."""
+    ours, theirs = run_torch(step, inputs), run_onnx(model, inputs, step.size)
+    worst = 0.0
+    for name, expected in ours.items():
+        allowed = TOLERANCE * (1 + np.abs(expected.astype(np.float64)))
+        share = float((np.abs(theirs[name].astype(np.float64) - expected) / allowed).max())
+        if not share <= 1:
+            raise GruardError(
+                f"torch and onnxruntime differ in {name} by {share:.3g} times the tolerance {TOLERANCE:g}"
+            )
+        worst = max(worst, share)
+    return worst
+
+
+def golden(step: Step, inputs: Inputs) -> Golden:
+    found = run_torch(step, inputs)
+    given = {name: Array.of(np.ascontiguousarray(part)) for name, part in zip(INPUTS, inputs, strict=False)}
+    return Golden(**given, **{name: Array.of(found[name]) for name in ("mean", "scale", "terms", "state")})
