@@ -6,7 +6,6 @@ our bug: one line that says what to report, exit 70, the traceback with --debug 
 
 import argparse
 import errno
-import importlib.metadata
 import os
 import sys
 import traceback
@@ -16,6 +15,7 @@ from typing import NoReturn
 
 from service import commands
 from service.errors import GruardError, UnavailableError, UsageError
+from service.version import version
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -42,13 +42,6 @@ def parser(arguments: Sequence[str]) -> Parser:
             module.configure(command)
             command.set_defaults(run=module.run)
     return top
-
-
-def version() -> str:
-    try:
-        return importlib.metadata.version("gruard")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,27 @@
+"""`gruard run`: the service, until SIGTERM or Ctrl-C; it leaves a snapshot, so the next start has nothing to replay."""
+
+import argparse
+
+from service import host
+from service.sources import load
+from service.telemetry import logs
+from service.version import version
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, metavar="P", help="http.port")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    settings = load(arguments.config, {("http", "port"): arguments.port}).settings
+    logs.configure(settings.logging)
+
+    def tell(served: host.Served) -> None:
+        models = [f"{bundle.name}@{bundle.version}" for bundle in served.bundles]
+        where = f"http://{settings.http.host}:{served.port}"
+        logs.event("started", version=version(), stream=str(settings.embedded.path), http=where, models=models)
+
+    stop = host.Stop()
+    with host.signals(stop):
+        host.serve(settings, version(), stop, host.Guest(serving=tell))
+    logs.event("stopped")

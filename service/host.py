@@ -1,0 +1,121 @@
+"""One process of the service, put together from its settings: bundles, detector, decoder, stream, worker, telemetry.
+
+`gruard run` and `gruard demo` both serve through here, so the demo shows the service itself and not a look-alike.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from service.bundle import Bundle, Bundles, assert_denormals_flushed
+from service.crashpoints import CrashPoints
+from service.decoding import Decoder
+from service.detector import Detector
+from service.engine import Engine
+from service.errors import ConfigurationError
+from service.observer import Observer
+from service.publish import Origin
+from service.settings import Settings
+from service.streams.embedded import EmbeddedLog, EmbeddedStream
+from service.telemetry import logs
+from service.telemetry.health import HealthServer, Vitals
+from service.telemetry.metrics import Metrics
+from service.telemetry.several import several
+from service.worker import Surroundings, Worker, wall_clock_ms
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is up before the first reading: where it answers, and with which bundles."""
+
+    port: int
+    bundles: list[Bundle]
+
+
+@dataclass(frozen=True)
+class Guest:
+    """What a caller adds to the plain service. clock: ms, in the time base of the stream's arrivals."""
+
+    observers: tuple[Observer, ...] = ()
+    clock: Callable[[], int] = wall_clock_ms
+    serving: Callable[[Served], None] = lambda served: None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Asked for by a signal or by a guest; the worker then leaves a snapshot."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    vitals: Vitals = field(default_factory=Vitals)
+
+    def ask(self) -> None:
+        self.vitals.stopping = True
+        self.event.set()
+
+
+def engine(settings: Settings, bundles: Bundles) -> Engine:
+    detector = Detector(
+        bundles,
+        settings.detector,
+        settings.alerts,
+        settings.models.patterns,
+        dead_letter_late=settings.readings.dead_letter_late,
+    )
+    own = settings.readings
+    return Engine(detector, Decoder(detector.sensors(), detector.classes(), own.mapping, own.max_message_bytes))
+
+
+def serve(settings: Settings, version: str, stop: Stop, guest: Guest | None = None) -> None:
+    """Blocks until told to stop, or raises. The port is bound first: what can't be served is not started."""
+    guest = guest or Guest()
+    bundles = _bundles(settings)
+    made = engine(settings, bundles)
+    assert_denormals_flushed()
+    metrics = Metrics(bundles.all(), version, lambda: guest.clock() / 1000, made.detector.open_alerts)
+    observer = several(metrics, stop.vitals, logs.Journalist(), *guest.observers)
+    crash = CrashPoints(settings.worker.crash_at)
+    around = Surroundings(observer, guest.clock, origin=_origin(settings, version), crash=crash)
+    with HealthServer(settings.http, metrics.registry, stop.vitals) as server:
+        stream = _stream(settings, crash)
+        guest.serving(Served(server.port, bundles.all()))
+        Worker(stream, made, settings.worker, around).run(stop.event)
+
+
+def _bundles(settings: Settings) -> Bundles:
+    if settings.stream.kind != "embedded":
+        raise ConfigurationError(
+            f"stream.kind {settings.stream.kind}: this version has the embedded stream only; set stream.kind: embedded"
+        )
+    return Bundles(settings.models.path, settings.models.default, settings.models.patterns.values())
+
+
+def _stream(settings: Settings, crash: CrashPoints) -> EmbeddedStream:
+    log = EmbeddedLog(settings.embedded.path, settings.embedded.partitions)
+    try:
+        return EmbeddedStream(log, settings.embedded.retention_s, crash.reach)
+    except BaseException:
+        log.close()
+        raise
+
+
+def _origin(settings: Settings, version: str) -> Origin:
+    return Origin(group=settings.kafka.group, version=version, readings=settings.readings.model_dump_json())
+
+
+@contextmanager
+def signals(stop: Stop) -> Iterator[None]:
+    """The first SIGTERM or Ctrl-C asks for an orderly end; a second Ctrl-C does not wait for it."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.ask()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
