@@ -9,7 +9,7 @@ import polars as pl
 from service.errors import InputError, UsageError
 
 FIRST_MS = 631_152_000_000  # 1990-01-01
-LAST_MS = 4_102_444_800_000  # 2100-01-01; the units of epoch numbers can be told apart between the two
+LAST_MS = 4_133_980_800_000  # 2101-01-01; the units of epoch numbers can be told apart between the two
 UNITS = {"s": 1e-3, "ms": 1.0, "µs": 1e3, "ns": 1e6}
 CLOCK = r"(?:[Tt ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:\s*([AaPp])[Mm])?)?"
 OFFSET = r"\s*(Z|z|UTC|[+-]\d{2}:?\d{2})?"

@@ -3,7 +3,6 @@
 Raw keys and values, offsets and arrivals survive unchanged; rows with a `kind` are journal entries, not messages.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,11 +52,28 @@ def is_recording(columns: Sequence[str]) -> bool:
     return {"topic", "partition", "offset", "arrival", "key", "value"} <= set(columns)
 
 
+def recording(text: str) -> "Recording | None":
+    """The recording that an input names, None where it is any other file."""
+    path = Path(text)
+    try:
+        with path.open("rb") as file:
+            parquet = file.read(4) == b"PAR1"
+    except OSError:
+        return None  # for the reader of files to complain about
+    if not parquet:
+        return None
+    try:
+        columns = pl.read_parquet_schema(path)
+    except pl.exceptions.PolarsError:
+        return None
+    return Recording(path, text) if is_recording(list(columns)) else None
+
+
 class Recording:
     """Messages and journal entries of a recorded stream, partition by partition."""
 
-    def __init__(self, source: Path | bytes, name: str) -> None:
-        self._rows = pl.scan_parquet(source if isinstance(source, Path) else io.BytesIO(source))
+    def __init__(self, path: Path, name: str) -> None:
+        self._rows = pl.scan_parquet(path)
         self.name = name
         if self._rows.collect_schema() != pl.Schema(SCHEMA):
             raise InputError(
@@ -95,5 +111,5 @@ class Recording:
 
 def _records(partition: int, rows: pl.DataFrame) -> Records:
     headers = [tuple((each["name"], each["value"]) for each in named or ()) for named in rows["headers"].to_list()]
-    columns = (rows[name].to_list() for name in ("offset", "arrival", "key", "value"))
-    return Records(partition, *columns, tuple(headers) if any(headers) else ())
+    offsets, arrivals, keys, values = (rows[name].to_list() for name in ("offset", "arrival", "key", "value"))
+    return Records(partition, offsets, arrivals, keys, values, tuple(headers) if any(headers) else ())
