@@ -14,9 +14,14 @@ from service.detector.telling import Teller
 
 def fire(overlay: Overlay, stream: NDArray[np.int64], rules: dict[str, TableRules], teller: Teller) -> None:
     """Tell every device whose deadline the batch's stream time has reached and that did not speak since."""
-    if len(stream) == 0 or int(stream[-1]) < overlay.deadline:
+    if len(stream) == 0:
         return
     now = int(stream[-1])
+    for work in overlay.works.values():  # a second reading, or a shorter period, can bring a deadline forward
+        due = _deadline(work.columns, np.arange(len(work)), rules[work.table.key])
+        overlay.deadline = min(overlay.deadline, int(due.min(initial=FOREVER)))
+    if now < overlay.deadline:
+        return
     overlay.deadline = min(
         (_fire_table(overlay, number, now, rules, teller) for number in _tables(overlay)), default=now
     )

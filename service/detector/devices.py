@@ -134,6 +134,7 @@ class Work:
             self.columns[name] = np.concatenate([self.columns[name], rows])
         self.columns["signature"][first:] = signatures
         self.ids += ids
+        self._row_of = None
         return first
 
     def touch(self, slots: Indexes) -> Indexes:

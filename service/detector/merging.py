@@ -54,9 +54,8 @@ class Merger:
                 else:
                     out.append(position)
                 position += 1
-        return (
-            (rebuilt(readings, out), merged) if self._deadlines or merged or len(out) != len(owners) else (readings, 0)
-        )
+        untouched = len(out) == len(owners) and not any(isinstance(part, Whole) for part in out)
+        return (readings, 0) if untouched else (rebuilt(readings, out), merged)
 
     def _due(self, record: int, now: int) -> list[Whole]:
         if not self._deadlines or now < min(self._deadlines.values()):
