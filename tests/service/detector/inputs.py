@@ -1,6 +1,7 @@
 """Readings for detector tests: a small fleet with everything that a stream does to readings, and ways to feed it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def weights(devices: int) -> np.ndarray:
 def cut(readings: Readings, bounds: Sequence[int]) -> list[Readings]:
     """The same log in polls; `bounds` are record positions."""
     edges = [0, *sorted(bounds), len(readings.arrivals)]
-    return [part(readings, begin, end) for begin, end in zip(edges, edges[1:], strict=False) if begin < end]
+    return [part(readings, begin, end) for begin, end in pairwise(edges) if begin < end]
 
 
 def part(readings: Readings, begin: int, end: int) -> Readings:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.bundle import Bundles
 from service.detector.rules import DetectorSettings
-from tests.service.detector.inputs import cut, detector, log, play, published, toy_bundles, totals
+from tests.service.detector.inputs import cut, detector, log, play, published, totals, toy_bundles
 
 RULES = {
     "plain": DetectorSettings(false_alarms_per_device_day=50),
