@@ -16,7 +16,7 @@ from service.manifest import Sensor, Witness
 from training.datasets import Dataset, History
 from training.export import Inputs
 from training.step import INPUTS, Step
-from training.windows import Normal, Split, elapsed_s
+from training.windows import Split, elapsed_s
 
 BATCHES = (16, 64, 256)
 BLOCK = 60  # readings whose largest strength is one entry of a limit
@@ -36,6 +36,7 @@ class Trace:
 
     values: Floats  # (rows, sensors)
     mean: Floats
+    scale: Floats
     terms: Floats  # (rows, witnesses, sensors)
     averages: Floats  # (rows, 2, sensors) E_4 and E_15
 
@@ -75,14 +76,12 @@ def _trace_group(engine, step: Step, group: Sequence[History], inputs: Inputs) -
     _, rows, sensors = inputs.values.shape
     state = np.zeros((rows, step.size), np.float32)
     first = sum(step.widths[:3])
-    means, terms, averages = [], [], []
-    wanted = ["mean", "terms", "next_state"]
+    wanted, kept = ["mean", "scale", "terms", "next_state"], []
     for row in zip(*inputs, strict=True):
-        mean, term, state = engine.run(wanted, dict(zip(INPUTS, (*row, state), strict=True)))
-        means.append(mean[: len(group)])
-        terms.append(term[: len(group)])
-        averages.append(state[: len(group), first : first + 2 * sensors].reshape(-1, 2, sensors))
-    columns = [np.stack(part, axis=1) for part in (means, terms, averages)]  # (device, time, ...)
+        *outputs, state = engine.run(wanted, dict(zip(INPUTS, (*row, state), strict=True)))
+        averages = state[:, first : first + 2 * sensors].reshape(-1, 2, sensors)
+        kept.append([part[: len(group)] for part in (*outputs, averages)])
+    columns = [np.stack(part, axis=1) for part in zip(*kept, strict=True)]  # (device, time, ...)
     ends = [len(history.times) for history in group]
     return [
         Trace(history.values, *(part[place][:end] for part in columns))
@@ -90,7 +89,9 @@ def _trace_group(engine, step: Step, group: Sequence[History], inputs: Inputs) -
     ]
 
 
-def calibrate(raw: Sequence[Trace], splits: Sequence[Split], witnesses: Sequence[Witness], found: Normal) -> Calibrated:
+def calibrate(
+    raw: Sequence[Trace], splits: Sequence[Split], witnesses: Sequence[Witness], scored: NDArray[np.bool_]
+) -> Calibrated:
     """raw: traces of the graph with dead zone 0 and every unit 1."""
     names = [witness.name for witness in witnesses]
     residual = _held_out(raw, splits, names.index("surprise"))
@@ -102,7 +103,7 @@ def calibrate(raw: Sequence[Trace], splits: Sequence[Split], witnesses: Sequence
     dead_zone = _quantile(residual, 0.95)
     return Calibrated(
         np.float32(np.maximum(dead_zone, 1e-3)),
-        _weights(residual, found.scored),
+        _weights(residual, scored),
         np.float32(units),
         np.float32(change_unit),
     )
@@ -217,14 +218,10 @@ def _longest_run(values: Floats) -> int:
     return int(np.diff([-1, *breaks, len(values) - 1]).max())
 
 
-def described(sensors: Sequence[Sensor], data: Dataset, found: Normal) -> tuple[Sensor, ...]:
+def described(data: Dataset, scored: NDArray[np.bool_]) -> tuple[Sensor, ...]:
     """The manifest's sensors: as declared, with what history says of them."""
-    return tuple(
-        sensor.model_copy(
-            update={
-                "scored": bool(found.scored[column]),
-                "stuck_after": stuck_after(data.histories, column) if found.scored[column] else None,
-            }
-        )
-        for column, sensor in enumerate(sensors)
-    )
+    found = []
+    for column, sensor in enumerate(data.sensors):
+        stuck = stuck_after(data.histories, column) if scored[column] else None
+        found.append(sensor.model_copy(update={"scored": bool(scored[column]), "stuck_after": stuck}))
+    return tuple(found)

@@ -7,7 +7,6 @@ in time order, with the sensors' names, units and declared ranges. Nothing is sh
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,12 +92,6 @@ def from_fleet(class_name: str, devices: int, duration_s: float, seed: int) -> D
     kind = fleet.CLASSES[class_name]
     sensors = [Sensor(name=s.name, unit=s.unit, low=s.low, high=s.high) for s in kind.sensors]
     return dataset(fleet.history(class_name, devices, duration_s, seed), sensors, kind.period_s)
-
-
-def next_version(folder: Path) -> str:
-    """One more than the newest numbered version of a bundle."""
-    numbers = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
-    return str(max(numbers, default=0) + 1)
 
 
 def _columns(frame: Any, names: Sequence[str]) -> NDArray[np.float32]:

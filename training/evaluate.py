@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.manifest import Sensor
 from training.calibrate import Trace
-from training.windows import Normal, Split, slow_averages
+from training.windows import slow_averages
 
 Floats = NDArray[np.float32]
 EWMA_TAUS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # readings; the best is picked per sensor with hindsight
@@ -46,30 +46,16 @@ def _before(array: Floats) -> Floats:
     return np.concatenate([np.full_like(array[:1], np.nan), array[:-1]])
 
 
-def forecast_skill(
-    traces: Sequence[Trace], splits: Sequence[Split], found: Normal, sensors: Sequence[Sensor]
-) -> dict[str, float]:
-    """The hold-out's errors for the manifest; skill 0.1 = a tenth less error than the baseline."""
-    errors = forecast_errors(
-        [trace.values for trace in traces],
-        [trace.mean for trace in traces],
-        [split.stop for split in splits],
-        found.spread,
-    )
-    per_sensor = {
-        f"error/{sensor.name}": _rounded(errors["model"][column])
-        for column, sensor in enumerate(sensors)
-        if sensor.scored
-    }
-    return {**overall(errors, found.scored), **per_sensor}
+def errors_of(traces: Sequence[Trace], firsts: Sequence[int], spread: Floats) -> dict[str, NDArray[np.float64]]:
+    return forecast_errors([trace.values for trace in traces], [trace.mean for trace in traces], firsts, spread)
 
 
-def overall(errors: dict[str, NDArray[np.float64]], scored: NDArray[np.bool_]) -> dict[str, float]:
-    means = {name: float(error[scored].mean()) if scored.any() else 0.0 for name, error in errors.items()}
-    skills = {f"skill_over_{name}": 1 - means["model"] / max(means[name], 1e-12) for name in ("last_value", "ewma")}
-    found = {f"error_{name}": value for name, value in means.items()} | skills
-    return {name: _rounded(value) for name, value in found.items()}
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 5)
+def metrics(errors: dict[str, NDArray[np.float64]], sensors: Sequence[Sensor]) -> dict[str, float]:
+    """For the manifest: means over scored sensors, and skill: 0.1 = a tenth less error than the baseline."""
+    scored = [column for column, sensor in enumerate(sensors) if sensor.scored]
+    means = {name: float(error[scored].mean()) if scored else 0.0 for name, error in errors.items()}
+    found = {f"error_{name}": value for name, value in means.items()}
+    for name in ("last_value", "ewma"):
+        found[f"skill_over_{name}"] = 1 - means["model"] / max(means[name], 1e-12)
+    found |= {f"error/{sensors[column].name}": errors["model"][column] for column in scored}
+    return {name: round(float(value), 5) for name, value in found.items()}
