@@ -1,0 +1,28 @@
+"""`gruard demo`: a simulated fleet with hidden faults, found live."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from service import host
+from service.commands.numbers import above_0, whole
+from service.demo import Demo, Plan
+from service.sources import load
+from service.version import version
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=above_0, metavar="S", help="of the clock; without it until Ctrl-C")
+    parser.add_argument("--speed", type=above_0, default=60.0, metavar="X", help="times as fast as the clock: 60")
+    parser.add_argument("--port", type=int, metavar="P", help="of metrics and health: 8080; 0 = any free one")
+    parser.add_argument("--devices", type=whole, default=24, metavar="N", help="24")
+    parser.add_argument("--seed", type=whole, default=7, metavar="K", help="same seed, same fleet and faults: 7")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="the scoreboard as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    settings = load(arguments.config, {("http", "port"): arguments.port}).settings
+    plan = Plan(arguments.seconds, arguments.speed, arguments.devices, arguments.seed, arguments.report)
+    demo = Demo(plan, settings, version(), sys.stdout)
+    with host.signals(demo.stop):
+        demo.run()

@@ -1,0 +1,224 @@
+"""The demo: a simulated fleet, sped up, through the service itself; alerts on the screen and a score at the end.
+
+The fleet's messages go into a temporary SQLite file, from a thread of their own and when they are due; `service.host`
+serves that file as `gruard run` would. `Stage` listens as an observer and prints what was committed.
+"""
+
+import itertools
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from service import host, show
+from service.decoding import parse_time
+from service.detector.tables import DEFAULT_BUDGET, by_class
+from service.errors import UnavailableError
+from service.fleet import CLASSES, START_MS, Fleet, Sample, message
+from service.observer import Silent
+from service.records import AlertRecord
+from service.scoreboard import Opened, Play, Verdict, judge, report
+from service.settings import Settings
+from service.streams.embedded import EmbeddedLog, Message
+
+BATCH_S = 0.1  # of the clock: what is due within is appended together
+STATUS_S = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    seconds: float | None  # of the clock; None: until Ctrl-C
+    speed: float
+    devices: int
+    seed: int
+    report: Path | None = None
+
+    def fleet(self) -> Fleet:
+        played_s = None if self.seconds is None else self.seconds * self.speed
+        return Fleet(self.devices, self.seed, duration_s=played_s)
+
+
+class Feeder(threading.Thread):
+    """Appends each message when its arrival is due. Everything it tells is of what is already in the log."""
+
+    def __init__(self, fleet: Fleet, log: EmbeddedLog, speed: float) -> None:
+        super().__init__(name="feeder", daemon=True)
+        self._fleet, self._log, self._speed = fleet, log, speed
+        self._leave = threading.Event()
+        self.appended = 0
+        self.position_ms = fleet.start_ms  # arrivals before it are in the log
+        self.classes: dict[str, str] = {}  # device -> class
+        self.finished = False
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._feed()
+        except Exception as error:
+            self.error = error
+        finally:
+            self._log.close()
+            self.finished = True
+
+    def leave(self) -> None:
+        """Stop feeding, now."""
+        self._leave.set()
+        if self.is_alive():
+            self.join()
+
+    def _feed(self) -> None:
+        began = time.monotonic()
+        quantum_ms = max(int(BATCH_S * self._speed * 1000), 1)
+        batches = itertools.groupby(
+            self._fleet.readings(), lambda sample: (sample.arrival_ms - self._fleet.start_ms) // quantum_ms
+        )
+        for number, samples in batches:
+            batch = list(samples)
+            due_s = (number + 1) * quantum_ms / 1000 / self._speed
+            if self._leave.wait(max(began + due_s - time.monotonic(), 0)):
+                return
+            self._append(batch)
+            self.position_ms = batch[-1].arrival_ms
+
+    def _append(self, batch: Sequence[Sample]) -> None:
+        self._log.append(Message(*message(sample), sample.arrival_ms) for sample in batch)
+        self.classes.update((sample.device, sample.class_name) for sample in batch)
+        self.appended += len(batch)
+
+
+class Stage(Silent):
+    """What the worker tells becomes lines; asks for the end once all that was fed is committed."""
+
+    def __init__(self, feeder: Feeder, screen: show.Screen, stop: host.Stop) -> None:
+        self._feeder, self._screen, self._stop = feeder, screen, stop
+        self._next_status = 0.0
+        self._began = time.monotonic()
+        self._open: set[str] = set()
+        self.done = 0
+        self.opened: list[Opened] = []
+        self.rejected = 0
+
+    def alerts(self, alerts: Sequence[AlertRecord]) -> None:
+        for record in alerts:
+            alert = show.parsed(record.value)
+            if record.event == "opened":
+                self.opened.append(show.opened(alert, parse_time(alert["reading_time"])))
+            (self._open.discard if record.event == "resolved" else self._open.add)(record.alert_id)
+            if line := show.alert_line(alert, self._screen):
+                self._screen.line(line)
+
+    def dead_letters(self, reasons: Mapping[str, int]) -> None:
+        self.rejected += sum(reasons.values())
+
+    def committed(self, seconds: float, records: int) -> None:
+        self.done += records
+
+    def turned(self) -> None:
+        if self._feeder.finished and (self._feeder.error or self.done >= self._feeder.appended):
+            self._stop.ask()
+        if self._screen.terminal and time.monotonic() >= self._next_status:
+            self._next_status = time.monotonic() + STATUS_S
+            self._screen.status(self._status())
+
+    def _status(self) -> str:
+        rate = self.done / max(time.monotonic() - self._began, 1e-3)
+        clock = show.clock(self._feeder.position_ms)
+        return f"{clock}  {self.done:,} readings, {rate:,.0f} a second; {len(self._open)} alerts open"
+
+
+@dataclass
+class Demo:
+    """One play. Raises UnavailableError when the port is taken, ConfigurationError without a model."""
+
+    plan: Plan
+    settings: Settings
+    version: str
+    to: TextIO
+    stop: host.Stop = field(default_factory=host.Stop)
+
+    def run(self) -> None:
+        """Blocks until the play ends or `stop` is asked for; then shows the scoreboard and writes the report."""
+        write = _writer(self.plan.report)
+        screen = show.Screen(self.to)
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="gruard-demo-", ignore_cleanup_errors=True) as folder:
+            fleet, feeder, stage, models = self._serve(Path(folder) / "demo.db", screen)
+        play = self._play(feeder, stage, models, time.monotonic() - began)
+        periods_s = play.periods_s
+        faults = [fault for fault in fleet.faults if fault.device in periods_s]
+        verdict = judge(faults, stage.opened, periods_s, feeder.position_ms)
+        for line in show.scoreboard(play, verdict, screen):
+            screen.line(line)
+        self._farewell(screen)
+        write(play, verdict)
+
+    def _serve(self, path: Path, screen: show.Screen) -> tuple[Fleet, Feeder, Stage, list[dict[str, str]]]:
+        own = self.settings.embedded.model_copy(update={"path": path})
+        settings = self.settings.model_copy(update={"embedded": own})
+        fleet = self.plan.fleet()
+        feeder = Feeder(fleet, EmbeddedLog(path, own.partitions), self.plan.speed)
+        stage = Stage(feeder, screen, self.stop)
+        models: list[dict[str, str]] = []
+
+        def serving(served: host.Served) -> None:
+            models.extend({"name": b.name, "version": b.version, "sha256": b.manifest.sha256} for b in served.bundles)
+            for line in self._banner(fleet, served):
+                screen.line(line)
+            feeder.start()
+
+        # The log's time is the feeder's: a tick then never runs ahead of readings that are yet to come.
+        guest = host.Guest((stage,), lambda: feeder.position_ms, serving)
+        try:
+            host.serve(settings, self.version, self.stop, guest)
+        finally:
+            feeder.leave()
+        if feeder.error is not None:
+            raise feeder.error
+        return fleet, feeder, stage, models
+
+    def _play(self, feeder: Feeder, stage: Stage, models: list[dict[str, str]], clock_s: float) -> Play:
+        budget = self.settings.detector.false_alarms_per_device_day
+        return Play(
+            seconds=self.plan.seconds if self.plan.seconds is not None else round(clock_s, 1),
+            speed=self.plan.speed,
+            played_s=(feeder.position_ms - START_MS) / 1000,
+            clock_s=clock_s,
+            readings=stage.done,
+            dead_letters=stage.rejected,
+            periods_s={device: CLASSES[name].period_s for device, name in feeder.classes.items()},
+            budgets={device: by_class(budget, name, DEFAULT_BUDGET) for device, name in feeder.classes.items()},
+            models=models,
+        )
+
+    def _banner(self, fleet: Fleet, served: host.Served) -> list[str]:
+        end = "until Ctrl-C" if self.plan.seconds is None else f"for {self.plan.seconds:g} s"
+        return [
+            f"Gruard {self.version}: {fleet.devices} simulated devices ({', '.join(CLASSES)}) with {len(fleet.faults)} "
+            f"hidden faults, {self.plan.speed:g} times as fast as the clock, {end}.",
+            f"The same worker, detector and models as `gruard run`. Metrics: http://127.0.0.1:{served.port}/metrics",
+            "",
+        ]
+
+    def _farewell(self, screen: show.Screen) -> None:
+        screen.line("  next     gruard-train fit DATA.csv --name NAME --output models   a model of your own devices")
+        screen.line("           gruard backtest DATA.csv --model NAME --output out     what it finds, with pictures")
+
+
+def _writer(target: Path | None) -> Callable[[Play, Verdict], None]:
+    """Opened before the play: who asks for a report learns at once that it can't be written."""
+    if target is None:
+        return lambda play, verdict: None
+    try:
+        target.touch()
+    except OSError as error:
+        raise UnavailableError(f"--report {target}: can't be written ({error.strerror})") from None
+
+    def write(play: Play, verdict: Verdict) -> None:
+        told: dict[str, Any] = report(play, verdict)
+        target.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+    return write
