@@ -14,6 +14,10 @@ from service.report.style import CSS
 from service.report.tally import poisson_quantile
 
 AROUND = (120, 80)  # readings before and after an alert in its close-up
+LEGEND = (
+    "<p class=note>Dark line: observed. Blue band: where healthy readings were expected before each was seen. Evidence "
+    "above the dashed limit opens an alert; coloured spans are alerts, numbered as below, grey ones of data.</p>"
+)
 SECTION = '<section id="device-{number}"><h2>{title}</h2>{body}</section>'
 
 
@@ -62,7 +66,7 @@ def _summary(story: Story, alerts: dict[str, list[Life]], axis: Axis) -> str:
     if story.tally.scores:
         parts.append("<h2>How odd readings were</h2>" + _picture(pictures.distribution(story.tally.scored), "scores"))
     parts.append(f"</div></section><section><h2>Models and settings</h2>{_models(story)}{_settings(story)}</section>")
-    shown = {device: own for device, own in alerts.items() if own}
+    shown = {device: own for device, own in alerts.items() if any(life.kind == "process" for life in own)}
     if len(shown) > 1:
         known = [story.tally.devices[device] for device in shown]
         picture = pictures.timeline(shown, axis, min(d.first_ms for d in known), max(d.last_ms for d in known))
@@ -109,7 +113,7 @@ def _devices(story: Story, alerts: dict[str, list[Life]], axis: Axis) -> Iterato
         own = sorted(alerts[device], key=_rank)[:ALERTS_SHOWN]
         own.sort(key=lambda life: str(life.first["onset_time"]))
         curve = story.curves.of(device)
-        body = "<p class=note>No reading of it could be scored.</p>"
+        body = "<p class=note>None of its readings was scored.</p>"
         if curve is not None and len(curve):
             body = _picture(pictures.history(curve, own, axis), f"readings and evidence of {device}")
             body += _close_up(curve, own, axis)
@@ -117,7 +121,7 @@ def _devices(story: Story, alerts: dict[str, list[Life]], axis: Axis) -> Iterato
         body += "".join(_alert(at, life) for at, life in enumerate(own, 1))
         body += f"<p class=note>{more} more alerts of this device are in alerts.jsonl.</p>" if more else ""
         body += "" if own else "<p class=note>No alert.</p>"
-        yield SECTION.format(number=number, title=escape(device), body=body)
+        yield SECTION.format(number=number, title=escape(device), body=(LEGEND if number == 1 else "") + body)
 
 
 def _rank(life: Life) -> tuple[bool, float]:

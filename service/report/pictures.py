@@ -12,7 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import dates
+from matplotlib import dates, ticker
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -190,7 +190,10 @@ def distribution(counts: NDArray[np.int64]) -> str:
         middle = (EDGES[:-1] + EDGES[1:]) / 2
         colours = np.where(middle >= 0, COLOURS["critical"], "#8fa3b1")
         each.bar(middle, inner, width=float(EDGES[1] - EDGES[0]), color=colours)
-        each.set_yscale("log") if inner.any() else None
+        if inner.any():
+            each.set_yscale("log")
+            each.yaxis.set_major_formatter(ticker.FuncFormatter(lambda count, _: f"{count:,.0f}"))
+            each.yaxis.set_minor_formatter(ticker.NullFormatter())
         each.axvline(0, color=COLOURS["critical"], linewidth=1, linestyle=(0, (4, 3)))
         each.set_xlabel("evidence (0 = limit; score = exp of it)")
         each.set_ylabel("readings")
@@ -206,9 +209,9 @@ def timeline(alerts: dict[str, list[Life]], axis: Axis, first_ms: int, last_ms: 
             for life in alerts[name]:
                 start, end = axis.span(life, last_ms)
                 colour = COLOURS["data_quality" if life.kind == "data_quality" else life.severity]
-                height = 0.36 if life.kind == "process" else 0.14
-                each.broken_barh([(start, max(end - start, 0))], (row - height, 2 * height), color=colour, alpha=0.75)
-                each.plot([start], [row], marker="|", color=colour, markersize=9 if life.kind == "process" else 5)
+                height, alpha = (0.34, 0.75) if life.kind == "process" else (0.05, 0.4)
+                each.broken_barh([(start, max(end - start, 0))], (row - height, 2 * height), color=colour, alpha=alpha)
+                each.plot([start], [row], marker="|", color=colour, markersize=9 if life.kind == "process" else 4)
         each.set_yticks(range(len(names)), [_short(name, 28) for name in names])
         each.set_ylim(len(names) - 0.5, -0.5)
         each.set_xlim(*axis.of(np.array([first_ms, max(last_ms, first_ms + 1)])).tolist())

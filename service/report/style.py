@@ -29,6 +29,7 @@ img { width: 100%; height: auto; display: block; margin: 4px 0 10px }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: 13px; width: 100%; margin: 6px 0; font-variant-numeric: tabular-nums }
 th { text-align: left; color: #5d6b76; font-weight: 600 } th, td { padding: 4px 10px 4px 0; vertical-align: top }
+td:last-child { white-space: nowrap }
 td { border-top: 1px solid #e9edf0; overflow-wrap: anywhere }
 details summary { cursor: pointer; color: #35617f; margin-top: 8px }
 """
