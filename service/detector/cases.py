@@ -23,6 +23,7 @@ class OpenAlert(msgspec.Struct):
     limit: list[float] = []  # per strength when it opened: remembers what was normal
     relaxed: list[float] = []  # the same, drawn slowly to today's limits: decides the end
     shares: list[float] = []  # per sensor, terms of late, so a smoothed strength can be explained
+    moved: int = 0  # readings in a row that a stuck sensor has changed
     value: bytes = b""  # as last published
 
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detector.cases import Case
+from service.detector.cases import Case, OpenAlert
 from service.detector.rules import SensorRule
 from service.manifest import Manifest
 
 OUTSIDE_AFTER = 3  # successive readings outside the range: one alone is a glitch of the line
-INSIDE_AFTER = 10  # readings inside it that end the verdict
+INSIDE_AFTER = 60  # readings inside it that end the verdict
+MOVING_AFTER = 3  # readings with a new value each that end a stuck verdict: one alone may follow a missing value
 MISSING_AFTER = 20  # readings without a sensor that was there before
 STEADY = 20  # successive readings ahead by the same offset that make it the device's correction
 STEADY_MS = 2000  # what counts as the same
@@ -65,13 +66,19 @@ def note_held(case: Case | None, sensor: str, held: float, stuck_after: float, r
     open_ = case.quality if case is not None else {}
     verdicts = []
     was_stuck, was_missing = f"stuck/{sensor}" in open_, f"missing/{sensor}" in open_
-    is_stuck = held >= stuck_after
+    is_stuck = held >= stuck_after or (was_stuck and not moving(open_[f"stuck/{sensor}"], held))
     is_missing = -held >= MISSING_AFTER and -held < readings  # a sensor never seen is not missed
-    if is_stuck != was_stuck and (is_stuck or held > 0):
+    if is_stuck != was_stuck:
         verdicts.append(Verdict("stuck", sensor, is_stuck))
     if is_missing != was_missing:
         verdicts.append(Verdict("missing", sensor, is_missing))
     return verdicts
+
+
+def moving(alert: OpenAlert, held: float) -> bool:
+    """Count one more reading of a sensor that was stuck; whether its value changes again for good."""
+    alert.moved = alert.moved + 1 if held == 1 else 0
+    return alert.moved >= MOVING_AFTER
 
 
 def note_ahead(case: Case, ahead_ms: int) -> bool:

@@ -96,6 +96,7 @@ class Resolver:
         """Rows for devices never seen, up to the cap; the codes with them."""
         births: dict[int, tuple[list[str], list[int]]] = {}
         given: dict[str, int] = {}
+        room = self._max_devices - overlay.devices
         for at in np.flatnonzero(codes < 0).tolist():
             device = readings.devices[at]
             if device in given:
@@ -105,7 +106,7 @@ class Resolver:
                 resolved.counts["no_model"] += 1
                 resolved.unserved.append(at)
                 continue
-            if overlay.devices + len(given) >= self._max_devices:
+            if len(given) >= room:
                 resolved.counts["refused"] += 1
                 continue
             names = tuple(sensor.name for sensor in bundle.manifest.sensors)

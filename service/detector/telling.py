@@ -167,6 +167,8 @@ class Teller:
                 verdict = note_range(case, sensor, bool(outside[s]))
                 verdicts += [verdict] if verdict is not None else []
             else:
+                if case is not None and f"stuck/{sensor}" in case.quality:
+                    case = work.case(row)  # its run is counted in it
                 verdicts += note_held(case, sensor, float(held[s]), float(ranges.stuck[s]), readings)
             for verdict in verdicts:
                 case = work.case(row)
