@@ -4,7 +4,6 @@ The fleet's messages go into a temporary SQLite file, from a thread of their own
 serves that file as `gruard run` would. `Stage` listens as an observer and prints what was committed.
 """
 
-import itertools
 import json
 import tempfile
 import threading
@@ -18,14 +17,14 @@ from service import host, show
 from service.decoding import parse_time
 from service.detector.tables import DEFAULT_BUDGET, by_class
 from service.errors import UnavailableError
-from service.fleet import CLASSES, START_MS, Fleet, Sample, message
+from service.feeder import Feeder
+from service.fleet import CLASSES, START_MS, Fleet
 from service.observer import Silent
 from service.records import AlertRecord
 from service.scoreboard import Opened, Play, Verdict, judge, report
 from service.settings import Settings
-from service.streams.embedded import EmbeddedLog, Message
+from service.streams.embedded import EmbeddedLog
 
-BATCH_S = 0.1  # of the clock: what is due within is appended together
 STATUS_S = 0.25
 
 
@@ -42,58 +41,10 @@ class Plan:
         return Fleet(self.devices, self.seed, duration_s=played_s)
 
 
-class Feeder(threading.Thread):
-    """Appends each message when its arrival is due. Everything it tells is of what is already in the log."""
-
-    def __init__(self, fleet: Fleet, log: EmbeddedLog, speed: float) -> None:
-        super().__init__(name="feeder", daemon=True)
-        self._fleet, self._log, self._speed = fleet, log, speed
-        self._leave = threading.Event()
-        self.appended = 0
-        self.position_ms = fleet.start_ms  # arrivals before it are in the log
-        self.classes: dict[str, str] = {}  # device -> class
-        self.finished = False
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            self._feed()
-        except Exception as error:
-            self.error = error
-        finally:
-            self._log.close()
-            self.finished = True
-
-    def leave(self) -> None:
-        """Stop feeding, now."""
-        self._leave.set()
-        if self.is_alive():
-            self.join()
-
-    def _feed(self) -> None:
-        began = time.monotonic()
-        quantum_ms = max(int(BATCH_S * self._speed * 1000), 1)
-        batches = itertools.groupby(
-            self._fleet.readings(), lambda sample: (sample.arrival_ms - self._fleet.start_ms) // quantum_ms
-        )
-        for number, samples in batches:
-            batch = list(samples)
-            due_s = (number + 1) * quantum_ms / 1000 / self._speed
-            if self._leave.wait(max(began + due_s - time.monotonic(), 0)):
-                return
-            self._append(batch)
-            self.position_ms = batch[-1].arrival_ms
-
-    def _append(self, batch: Sequence[Sample]) -> None:
-        self._log.append(Message(*message(sample), sample.arrival_ms) for sample in batch)
-        self.classes.update((sample.device, sample.class_name) for sample in batch)
-        self.appended += len(batch)
-
-
 class Stage(Silent):
     """What the worker tells becomes lines; asks for the end once all that was fed is committed."""
 
-    def __init__(self, feeder: Feeder, screen: show.Screen, stop: host.Stop) -> None:
+    def __init__(self, feeder: Feeder, screen: show.Screen, stop: threading.Event) -> None:
         self._feeder, self._screen, self._stop = feeder, screen, stop
         self._next_status = 0.0
         self._began = time.monotonic()
@@ -119,7 +70,7 @@ class Stage(Silent):
 
     def turned(self) -> None:
         if self._feeder.finished and (self._feeder.error or self.done >= self._feeder.appended):
-            self._stop.ask()
+            self._stop.set()
         if self._screen.terminal and time.monotonic() >= self._next_status:
             self._next_status = time.monotonic() + STATUS_S
             self._screen.status(self._status())
@@ -138,7 +89,7 @@ class Demo:
     settings: Settings
     version: str
     to: TextIO
-    stop: host.Stop = field(default_factory=host.Stop)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Blocks until the play ends or `stop` is asked for; then shows the scoreboard and writes the report."""

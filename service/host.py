@@ -3,12 +3,9 @@
 `gruard run` and `gruard demo` both serve through here, so the demo shows the service itself and not a look-alike.
 """
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import FrameType
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
 
 from service.bundle import Bundle, Bundles, assert_denormals_flushed
 from service.crashpoints import CrashPoints
@@ -44,18 +41,6 @@ class Guest:
     serving: Callable[[Served], None] = lambda served: None
 
 
-@dataclass(frozen=True)
-class Stop:
-    """Asked for by a signal or by a guest; the worker then leaves a snapshot."""
-
-    event: threading.Event = field(default_factory=threading.Event)
-    vitals: Vitals = field(default_factory=Vitals)
-
-    def ask(self) -> None:
-        self.vitals.stopping = True
-        self.event.set()
-
-
 def engine(settings: Settings, bundles: Bundles) -> Engine:
     detector = Detector(
         bundles,
@@ -68,20 +53,21 @@ def engine(settings: Settings, bundles: Bundles) -> Engine:
     return Engine(detector, Decoder(detector.sensors(), detector.classes(), own.mapping, own.max_message_bytes))
 
 
-def serve(settings: Settings, version: str, stop: Stop, guest: Guest | None = None) -> None:
+def serve(settings: Settings, version: str, stop: Event, guest: Guest | None = None) -> None:
     """Blocks until told to stop, or raises. The port is bound first: what can't be served is not started."""
     guest = guest or Guest()
     bundles = _bundles(settings)
     made = engine(settings, bundles)
     assert_denormals_flushed()
     metrics = Metrics(bundles.all(), version, lambda: guest.clock() / 1000, made.detector.open_alerts)
-    observer = several(metrics, stop.vitals, logs.Journalist(), *guest.observers)
+    vitals = Vitals(stop)
+    observer = several(metrics, vitals, logs.Journalist(), *guest.observers)
     crash = CrashPoints(settings.worker.crash_at)
     around = Surroundings(observer, guest.clock, origin=_origin(settings, version), crash=crash)
-    with HealthServer(settings.http, metrics.registry, stop.vitals) as server:
+    with HealthServer(settings.http, metrics.registry, vitals) as server:
         stream = _stream(settings, crash)
         guest.serving(Served(server.port, bundles.all()))
-        Worker(stream, made, settings.worker, around).run(stop.event)
+        Worker(stream, made, settings.worker, around).run(stop)
 
 
 def _bundles(settings: Settings) -> Bundles:
@@ -103,19 +89,3 @@ def _stream(settings: Settings, crash: CrashPoints) -> EmbeddedStream:
 
 def _origin(settings: Settings, version: str) -> Origin:
     return Origin(group=settings.kafka.group, version=version, readings=settings.readings.model_dump_json())
-
-
-@contextmanager
-def signals(stop: Stop) -> Iterator[None]:
-    """The first SIGTERM or Ctrl-C asks for an orderly end; a second Ctrl-C does not wait for it."""
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        stop.ask()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from service import host
 from service.commands.numbers import above_0, whole
 from service.demo import Demo, Plan
 from service.sources import load
+from service.stopping import signals
 from service.version import version
 
 
@@ -24,5 +24,5 @@ def run(arguments: argparse.Namespace) -> None:
     settings = load(arguments.config, {("http", "port"): arguments.port}).settings
     plan = Plan(arguments.seconds, arguments.speed, arguments.devices, arguments.seed, arguments.report)
     demo = Demo(plan, settings, version(), sys.stdout)
-    with host.signals(demo.stop):
+    with signals(demo.stop):
         demo.run()

@@ -1,9 +1,11 @@
 """`gruard run`: the service, until SIGTERM or Ctrl-C; it leaves a snapshot, so the next start has nothing to replay."""
 
 import argparse
+from threading import Event
 
 from service import host
 from service.sources import load
+from service.stopping import signals
 from service.telemetry import logs
 from service.version import version
 
@@ -21,7 +23,7 @@ def run(arguments: argparse.Namespace) -> None:
         where = f"http://{settings.http.host}:{served.port}"
         logs.event("started", version=version(), stream=str(settings.embedded.path), http=where, models=models)
 
-    stop = host.Stop()
-    with host.signals(stop):
+    stop = Event()
+    with signals(stop):
         host.serve(settings, version(), stop, host.Guest(serving=tell))
     logs.event("stopped")

@@ -25,14 +25,14 @@ STALLED_S = 30.0  # a round of the loop takes a tenth of a second; a restore sli
 class Vitals(Silent):
     """An Observer that can say how the worker is. Told on the worker's thread, asked on any."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self, stop: threading.Event, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """stop: set once an orderly end has been asked for."""
+        self._stop, self._monotonic = stop, monotonic
         self._turned = monotonic()
         self._restoring: set[int] = set()
         self._running: set[int] = set()
         self._refused = ""
         self._waits_until = 0.0
-        self.stopping = False
 
     def turned(self) -> None:
         self._turned = self._monotonic()
@@ -61,7 +61,7 @@ class Vitals(Silent):
         return "" if self._running or self._restoring else "no partition assigned yet"
 
     def ready(self) -> str:
-        if self.stopping:
+        if self._stop.is_set():
             return "stopping"
         if self._refused:
             return f"stream unavailable: {self._refused}"

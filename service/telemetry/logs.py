@@ -7,11 +7,14 @@ that turns what the worker tells into events.
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+import msgspec
+
 from service.observer import RestoreResult, Silent
+from service.records import AlertRecord
 from service.settings import LoggingSettings
 
 LOGGER = logging.getLogger("gruard")
@@ -57,11 +60,22 @@ def _plain(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False) if " " in text or "\n" in text else text
 
 
+class _Told(msgspec.Struct):
+    summary: str
+
+
 class Journalist(Silent):
-    """What an operator wants to find in the log: restores, snapshots, refusals. Alerts are in the stream itself."""
+    """What an operator wants to find in the log: alerts (committed ones, in their order), restores, refusals."""
 
     def __init__(self) -> None:
         self._warned: set[str] = set()
+        self._decode = msgspec.json.Decoder(_Told).decode
+
+    def alerts(self, alerts: Sequence[AlertRecord]) -> None:
+        for alert in alerts:
+            if alert.event != "updated":
+                told = self._decode(alert.value)
+                event(f"alert_{alert.event}", severity=alert.severity, summary=told.summary, alert_id=alert.alert_id)
 
     def dead_letters(self, reasons: Mapping[str, int]) -> None:
         for reason in sorted(set(reasons) - self._warned):  # once each: the counters tell how many

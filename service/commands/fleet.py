@@ -1,0 +1,77 @@
+"""`gruard fleet`: simulated devices write to the configured stream, at a rate, with labelled faults."""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+from service.commands.numbers import at_least_0, whole
+from service.decoding import parse_time
+from service.errors import UnavailableError, UsageError
+from service.feed import open_log
+from service.feeder import Feeder
+from service.fleet import Fleet, readings_per_second
+from service.progress import Progress
+from service.scoreboard import rfc3339
+from service.sources import load
+from service.stopping import signals
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--devices", type=whole, default=24, metavar="N", help="24")
+    parser.add_argument(
+        "--rate", type=at_least_0, metavar="R", help="readings a second; 0 = as fast as it can; default: their own"
+    )
+    parser.add_argument("--readings", type=whole, metavar="N", help="end after so many; without it at Ctrl-C")
+    parser.add_argument("--faults", type=whole, metavar="F", help="how many; default: one for every two devices")
+    parser.add_argument("--seed", type=whole, default=1, metavar="K", help="1")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="CSV of the faults")
+    parser.add_argument(
+        "--start", metavar="TIME", help="first event time, RFC 3339; default: so that it ends about now"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    settings = load(arguments.config).settings
+    natural = readings_per_second(arguments.devices)
+    lasts_s = None if arguments.readings is None else arguments.readings / max(natural, 1e-9)
+    speed = 1.0 if arguments.rate is None else arguments.rate / max(natural, 1e-9)
+    start_ms = _start(arguments.start, lasts_s, speed)
+    fleet = Fleet(arguments.devices, arguments.seed, start_ms, arguments.faults, duration_s=lasts_s)
+    labels(arguments.labels, fleet)
+    feeder = Feeder(fleet, open_log(settings), speed, arguments.readings)
+    feed(feeder, arguments.readings)
+    labels(arguments.labels, fleet)  # a fleet without an end has drawn more faults since
+    print(f"{feeder.appended:,} readings of {arguments.devices} devices in {settings.embedded.path}, "
+          f"{len(fleet.faults)} faults")  # fmt: skip
+
+
+def feed(feeder: Feeder, readings: int | None) -> None:
+    with signals(feeder.stop), Progress("fleet", readings) as progress:
+        for count in feeder.feed():
+            progress.add(count)
+
+
+def _start(text: str | None, lasts_s: float | None, speed: float) -> int:
+    """The last arrival is about now: a worker's idle ticks carry the clock, and must find no gap of months."""
+    if text is not None:
+        try:
+            return parse_time(text)
+        except ValueError as error:
+            raise UsageError(f"--start {text!r}: {error}") from None
+    ahead_s = 0.0 if lasts_s is None else lasts_s * (1 - (1 / speed if speed else 0))
+    return time.time_ns() // 1_000_000 - int(max(ahead_s, 0) * 1000)
+
+
+def labels(target: Path | None, fleet: Fleet) -> None:
+    if target is None:
+        return
+    try:
+        with target.open("w", newline="", encoding="utf-8") as file:
+            write = csv.writer(file).writerow
+            write(("device", "kind", "start", "end", "sensors", "size"))
+            for fault in fleet.faults:
+                times = rfc3339(fault.start_ms), rfc3339(fault.end_ms)
+                write((fault.device, fault.kind, *times, " ".join(fault.sensors), fault.size))
+    except OSError as error:
+        raise UnavailableError(f"--labels {target}: can't be written ({error.strerror})") from None
