@@ -116,13 +116,12 @@ def score(evidence: float) -> float:
     return float(np.exp(np.float64(evidence)))
 
 
-def open_process(device: str, at: Reading, type_: str = "") -> OpenAlert:
-    type_ = type_ or at.type
+def open_process(device: str, at: Reading) -> OpenAlert:
     value = score(at.evidence)
     return OpenAlert(
-        alert_id=alert_id(device, "process", type_, at.leading_sensor, at.time_ms),
+        alert_id=alert_id(device, "process", at.type, at.leading_sensor, at.time_ms),
         kind="process",
-        type=type_,
+        type=at.type,
         sensor=at.leading_sensor,
         onset_ms=at.time_ms,
         severity=severity(at.evidence),

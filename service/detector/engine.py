@@ -17,6 +17,7 @@ from service.detector.devices import row_bytes
 from service.detector.merging import Merger
 from service.detector.order import VOUCHERS
 from service.detector.partition import Overlay, Partition, table_key
+from service.detector.publishing import Publisher
 from service.detector.resolve import Resolver
 from service.detector.rules import AlertsSettings, DetectorSettings
 from service.detector.scores import ScoreSheet
@@ -150,9 +151,8 @@ class Detector:
             teller.rules[table.key] = self._rules[key]
 
     def _teller(self, overlay: Overlay, readings: Readings, stream: NDArray[np.int64]) -> Teller:
-        teller = Teller(overlay, readings, stream, self._alerts, self._topic)
-        teller.dead_letter_late = self._dead_letter_late
-        return teller
+        publisher = Publisher(overlay, readings, self._topic, {})
+        return Teller(publisher, readings, stream, self._alerts, self._dead_letter_late)
 
     def _merger(self, overlay: Overlay) -> Merger:
         def window_ms(device: str, class_name: str | None) -> int:
@@ -173,7 +173,7 @@ class Detector:
         for teller, tally, _ in parts:
             counts.update(tally)
             counts.update(teller.counts)
-        occurrences = [o for teller, _, _ in parts for o in teller.occurrences]
+        occurrences = [o for teller, _, _ in parts for o in teller.publisher.occurrences]
         occurrences.sort(key=lambda o: o[:4])
         sheets = [sheet for _, _, sheet in parts if sheet is not None]
         return Outcome(
