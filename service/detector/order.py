@@ -42,16 +42,20 @@ class StreamTime(msgspec.Struct):
         if self.now == NEVER or arrival <= self.now + skew_ms:
             self.now = max(self.now, arrival)
             if device == self.jumped:
-                self.jumped, self.times = "", 0
+                self._forget_jump()
         elif device is None:
             return  # a message that is no reading can't vouch for a clock
         elif self.times and device != self.jumped:
             self.now = max(self.now, min(self.jump, arrival))
-            self.jumped, self.times = "", 0
+            self._forget_jump()
         else:
             self.jumped, self.jump, self.times = device, arrival, self.times + 1
             if self.times >= VOUCHERS:
-                self.now, self.jumped, self.times = arrival, "", 0
+                self.now = arrival
+                self._forget_jump()
+
+    def _forget_jump(self) -> None:
+        self.jumped, self.jump, self.times = "", 0, 0
 
 
 def waves(rows: NDArray[np.intp], mark: NDArray[np.int32]) -> Iterator[NDArray[np.intp]]:

@@ -65,9 +65,7 @@ class Teller:
 
     def ahead(self, work: Work, row: int, at: int, ahead_ms: int) -> None:
         time_ms, record = int(self._readings.times[at]), int(self._readings.record[at])
-        text = (
-            f"time {explain.rfc3339(time_ms)} is {ahead_ms / 1000:.0f} s ahead of arrival; set the device clock"
-        )
+        text = f"time {explain.rfc3339(time_ms)} is {ahead_ms / 1000:.0f} s ahead of arrival; set the device clock"
         self._reject(at, "future", text)
         case = work.case(row)
         if "clock_skew/" not in case.quality:
