@@ -4,8 +4,22 @@ One way: datasets -> windows -> network and fit -> calibrate -> export -> a bund
 The service never imports this package, and this package never imports a broker's client.
 """
 
-from training.datasets import Dataset, History, dataset
-from training.recipe import Spec, fit_histories
-from training.settings import Settings
+import importlib
+from typing import Any
 
-__all__ = ["Dataset", "History", "Settings", "Spec", "dataset", "fit_histories"]
+_ROOMS = {
+    "Dataset": "datasets",
+    "History": "datasets",
+    "dataset": "datasets",
+    "Settings": "settings",
+    "Spec": "recipe",
+    "fit_histories": "recipe",
+}
+__all__ = list(_ROOMS)
+
+
+def __getattr__(name: str) -> Any:
+    """Rooms are opened when asked for: most need torch, and a usage error should not wait for it."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'training' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"training.{_ROOMS[name]}"), name)

@@ -21,6 +21,8 @@ from training.evidence import Evidence
 from training.network import Forecaster, Shape
 from training.step import Step
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # of a bundle, as the manifest has it
+
 
 @dataclass(frozen=True)
 class Fitted:

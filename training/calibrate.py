@@ -11,14 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inference import session
 from service.manifest import Sensor, Witness
 from training.datasets import Dataset, History
-from training.export import Inputs
-from training.step import INPUTS, Step
-from training.windows import Split, elapsed_s
+from training.replay import Trace
+from training.windows import Split
 
-BATCHES = (16, 64, 256)
 BLOCK = 60  # readings whose largest strength is one entry of a limit
 SEEDS = 167  # blocks that a limit looks back on
 BEGINNING = 60  # readings of a newborn device that say nothing of a settled one; also its warm-up
@@ -31,14 +28,11 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Trace:
-    """One history stepped from birth."""
+class Rules:
+    """What makes strengths of terms."""
 
-    values: Floats  # (rows, sensors)
-    mean: Floats
-    scale: Floats
-    terms: Floats  # (rows, witnesses, sensors)
-    averages: Floats  # (rows, 2, sensors) E_4 and E_15
+    witnesses: tuple[Witness, ...]
+    scored: NDArray[np.bool_]  # (sensors,)
 
 
 @dataclass(frozen=True)
@@ -49,51 +43,9 @@ class Calibrated:
     change_unit: Floats
 
 
-def trace(model: bytes, step: Step, data: Dataset) -> list[Trace]:
-    """Step every history from birth, side by side, padded as the detector pads."""
-    engine = session(model)
-    found: list[Trace] = []
-    for first in range(0, len(data.histories), BATCHES[-1]):
-        group = data.histories[first : first + BATCHES[-1]]
-        rows = next(size for size in BATCHES if size >= len(group))
-        found += _trace_group(engine, step, group, side_by_side(group, rows))
-    return found
-
-
-def side_by_side(histories: Sequence[History], rows: int) -> Inputs:
-    """Histories as columns; past its end a history misses every sensor."""
-    longest, sensors = max(len(h.times) for h in histories), histories[0].values.shape[1]
-    values = np.full((longest, rows, sensors), np.nan, np.float32)
-    elapsed, time = np.zeros((longest, rows), np.float32), np.zeros((longest, rows), np.int64)
-    for column, history in enumerate(histories):
-        own = slice(0, len(history.times))
-        values[own, column], time[own, column] = history.values, history.times
-        elapsed[own, column] = elapsed_s(history.times)
-    return Inputs(values, elapsed, time, np.ones_like(elapsed), np.zeros_like(elapsed))
-
-
-def _trace_group(engine, step: Step, group: Sequence[History], inputs: Inputs) -> list[Trace]:  # type: ignore[no-untyped-def]
-    _, rows, sensors = inputs.values.shape
-    state = np.zeros((rows, step.size), np.float32)
-    first = sum(step.widths[:3])
-    wanted, kept = ["mean", "scale", "terms", "next_state"], []
-    for row in zip(*inputs, strict=True):
-        *outputs, state = engine.run(wanted, dict(zip(INPUTS, (*row, state), strict=True)))
-        averages = state[:, first : first + 2 * sensors].reshape(-1, 2, sensors)
-        kept.append([part[: len(group)] for part in (*outputs, averages)])
-    columns = [np.stack(part, axis=1) for part in zip(*kept, strict=True)]  # (device, time, ...)
-    ends = [len(history.times) for history in group]
-    return [
-        Trace(history.values, *(part[place][:end] for part in columns))
-        for place, (history, end) in enumerate(zip(group, ends, strict=True))
-    ]
-
-
-def calibrate(
-    raw: Sequence[Trace], splits: Sequence[Split], witnesses: Sequence[Witness], scored: NDArray[np.bool_]
-) -> Calibrated:
+def calibrate(raw: Sequence[Trace], splits: Sequence[Split], rules: Rules) -> Calibrated:
     """raw: traces of the graph with dead zone 0 and every unit 1."""
-    names = [witness.name for witness in witnesses]
+    names = [witness.name for witness in rules.witnesses]
     residual = _held_out(raw, splits, names.index("surprise"))
     settled = [trace for trace in raw if len(trace.values) > BEGINNING] or list(raw)
     level = [_beyond(t.terms[:, names.index("level_4") :][:, :2], t.values) for t in settled]
@@ -103,7 +55,7 @@ def calibrate(
     dead_zone = _quantile(residual, 0.95)
     return Calibrated(
         np.float32(np.maximum(dead_zone, 1e-3)),
-        _weights(residual, scored),
+        _weights(residual, rules.scored),
         np.float32(units),
         np.float32(change_unit),
     )
@@ -151,11 +103,11 @@ def _quantile(array: Floats, share: float) -> NDArray[np.float64]:
     return np.nanquantile(everywhere, share, axis=0)
 
 
-def strengths(terms: Floats, witnesses: Sequence[Witness], scored: NDArray[np.bool_]) -> dict[str, Floats]:
+def strengths(terms: Floats, rules: Rules) -> dict[str, Floats]:
     """Strength of each row of one device, by the detector's rules: (rows,) by name."""
     found: dict[str, Floats] = {}
-    for number, witness in enumerate(witnesses):
-        own = terms[:, number, scored]
+    for number, witness in enumerate(rules.witnesses):
+        own = terms[:, number, rules.scored]
         if not own.shape[1]:
             own = np.zeros((len(terms), 1), np.float32)
         if witness.reduce == "top":
@@ -175,28 +127,39 @@ def _smooth(strength: Floats, tau: int) -> Floats:
 
 
 def limit_seeds(
-    traces: Sequence[Trace], splits: Sequence[Split], witnesses: Sequence[Witness], scored: NDArray[np.bool_]
+    traces: Sequence[Trace], young: Sequence[Trace], splits: Sequence[Split], rules: Rules
 ) -> tuple[dict[str, tuple[float, ...]], str]:
-    """Block maxima per strength, oldest first, and which part of the history gave them."""
-    begins, source = [split.stop for split in splits], "hold-out"
+    """Block maxima per strength, oldest first, and which part of the history gave them.
+
+    From the hold-out, stepped twice: `traces` by devices that lived through the history, `young` by devices born with
+    the hold-out. A limit has to hold for both: a young reference wanders where an old one stands.
+    """
+    unseen = [split.stop for split in splits]
     if sum((split.rows - split.stop) // BLOCK for split in splits) < FEWEST_BLOCKS:
-        begins, source = [BEGINNING for _ in splits], "whole history: the hold-out is short"
-    maxima: dict[str, list[tuple[int, float]]] = {}
-    for trace, first in zip(traces, begins, strict=True):
-        for name, strength in strengths(trace.terms, witnesses, scored).items():
-            maxima.setdefault(name, []).extend(_block_maxima(strength, first))
-    return {name: _representative(sorted(found, key=lambda entry: entry[0])) for name, found in maxima.items()}, source
+        whole = _maxima(traces, [BEGINNING] * len(splits), rules)
+        return {name: _representative(found) for name, found in whole.items()}, "whole history: the hold-out is short"
+    old, new = _maxima(traces, unseen, rules), _maxima(young, [BEGINNING] * len(young), rules)
+    return {name: _representative(old[name] + new[name]) for name in old}, "hold-out"
+
+
+def _maxima(traces: Sequence[Trace], firsts: Sequence[int], rules: Rules) -> dict[str, list[tuple[int, float]]]:
+    """(rows before the end, largest strength) of every whole block after the first rows, by strength."""
+    maxima: dict[str, list[tuple[int, float]]] = {name: [] for w in rules.witnesses for name in w.strengths}
+    for each, first in zip(traces, firsts, strict=True):
+        for name, strength in strengths(each.terms, rules).items():
+            maxima[name].extend(_block_maxima(strength, first))
+    return maxima
 
 
 def _block_maxima(strength: Floats, first: int) -> Iterator[tuple[int, float]]:
-    """(last row of the block, its maximum); blocks end with the history, so none is cut short."""
+    """Blocks end with the history, so none is cut short."""
     for end in range(len(strength), first + BLOCK - 1, -BLOCK):
-        yield end, float(strength[end - BLOCK : end].max())
+        yield len(strength) - end, float(strength[end - BLOCK : end].max())
 
 
 def _representative(maxima: Sequence[tuple[int, float]]) -> tuple[float, ...]:
-    """At most SEEDS of them, in their order in time, whose order statistics are the quantiles of all."""
-    values = np.array([value for _, value in maxima], np.float32)
+    """At most SEEDS of them, oldest first, whose order statistics are the quantiles of all."""
+    values = np.array([value for _, value in sorted(maxima, key=lambda entry: -entry[0])], np.float32)
     if len(values) > SEEDS:
         ranks = np.arange(1, SEEDS + 1) / (SEEDS + 1) * len(values)
         values = values[np.sort(np.argsort(values, kind="stable")[ranks.astype(int)])]

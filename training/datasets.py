@@ -23,6 +23,9 @@ class History(NamedTuple):
     times: NDArray[np.int64]  # (n,) Unix ms, ascending
     values: NDArray[np.float32]  # (n, sensors) NaN = missing
 
+    def since(self, row: int) -> "History":
+        return History(self.device, self.times[row:], self.values[row:])
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -92,6 +95,15 @@ def from_fleet(class_name: str, devices: int, duration_s: float, seed: int) -> D
     kind = fleet.CLASSES[class_name]
     sensors = [Sensor(name=s.name, unit=s.unit, low=s.low, high=s.high) for s in kind.sensors]
     return dataset(fleet.history(class_name, devices, duration_s, seed), sensors, kind.period_s)
+
+
+def in_order_of(data: Dataset, names: Sequence[str]) -> Dataset:
+    """The same readings with these sensors, in this order; one that is absent is missing throughout."""
+    have = [sensor.name for sensor in data.sensors]
+    column = [have.index(name) if name in have else len(have) for name in names]
+    padded = [np.pad(h.values, ((0, 0), (0, 1)), constant_values=np.nan)[:, column] for h in data.histories]
+    histories = tuple(h._replace(values=values) for h, values in zip(data.histories, padded, strict=True))
+    return replace(data, histories=histories, sensors=tuple(Sensor(name=name) for name in names))
 
 
 def _columns(frame: Any, names: Sequence[str]) -> NDArray[np.float32]:

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from service.bundle import Bundle
 from service.manifest import Sensor
-from training.calibrate import Trace
+from training.calibrate import BEGINNING
+from training.datasets import Dataset
+from training.replay import Trace, trace
 from training.windows import slow_averages
 
 Floats = NDArray[np.float32]
@@ -48,6 +51,26 @@ def _before(array: Floats) -> Floats:
 
 def errors_of(traces: Sequence[Trace], firsts: Sequence[int], spread: Floats) -> dict[str, NDArray[np.float64]]:
     return forecast_errors([trace.values for trace in traces], [trace.mean for trace in traces], firsts, spread)
+
+
+def of_bundle(found: Bundle, data: Dataset) -> dict[str, NDArray[np.float64]]:
+    """Errors of a shipped graph on data it never saw, stepped from birth; the first BEGINNING rows don't count."""
+    traces = trace(found.graph, found.manifest.memory[1], data)
+    spread = np.float32(
+        [np.nanstd(np.concatenate([h.values[:, c] for h in data.histories])) for c, _ in enumerate(data.sensors)]
+    )
+    return errors_of(traces, [BEGINNING] * len(traces), np.where(spread > 0, spread, np.float32(1)))
+
+
+def table(errors: dict[str, NDArray[np.float64]], sensors: Sequence[Sensor]) -> list[str]:
+    """Lines to show: one a sensor, then the mean."""
+    lines = [f"{'mean absolute error in deviations':<34}{'model':>10}{'last value':>12}{'best EWMA':>11}"]
+    scored = [column for column, sensor in enumerate(sensors) if sensor.scored]
+    rows = [(sensors[column].name, column) for column in scored] + [("all scored sensors", scored)]
+    for name, column in rows:
+        model, last, ewma = (float(np.mean(errors[key][column])) for key in ("model", "last_value", "ewma"))
+        lines.append(f"{name:<34}{model:>10.4f}{last:>12.4f}{ewma:>11.4f}")
+    return lines
 
 
 def metrics(errors: dict[str, NDArray[np.float64]], sensors: Sequence[Sensor]) -> dict[str, float]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from service.errors import InputError
 from service.manifest import Sensor
-from training.calibrate import Trace
 from training.fit import Trained
+from training.replay import Trace
 from training.settings import Settings
 
 SHOWN_ROWS, SHOWN_SENSORS = 240, 4

@@ -8,7 +8,6 @@ import copy
 import logging
 import warnings
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -19,6 +18,7 @@ from onnx import numpy_helper
 from service.errors import GruardError
 from service.inference import session
 from service.manifest import Array, Golden
+from training.replay import Inputs
 from training.step import INPUTS, OUTPUTS, Step
 
 OPSET = 18
@@ -38,16 +38,6 @@ FILLED = (
 )
 
 Floats = NDArray[np.float32]
-
-
-class Inputs(NamedTuple):
-    """One device a column, in the order of the graph's inputs."""
-
-    values: Floats  # (time, rows, sensors)
-    elapsed: Floats  # (time, rows)
-    time: NDArray[np.int64]
-    learn: Floats
-    alerting: Floats
 
 
 def graph(step: Step) -> bytes:

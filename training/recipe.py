@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from service.manifest import Manifest, Witness
-from training import bundles, calibrate, evaluate, evidence, export, windows
+from service.manifest import Manifest
+from training import bundles, calibrate, evaluate, evidence, export, replay, windows
 from training.bundles import Fitted
-from training.datasets import Dataset, History
+from training.datasets import Dataset
 from training.fit import Epoch, Trained, fit
 from training.settings import Settings
 from training.step import Step, witnesses
@@ -47,7 +47,7 @@ class Material:
     data: Dataset
     splits: Sequence[windows.Split]
     normal: windows.Normal
-    witnesses: tuple[Witness, ...]
+    rules: calibrate.Rules
 
 
 def fit_histories(data: Dataset, spec: Spec, tell: Tell = silent) -> Path:
@@ -66,13 +66,14 @@ def make(data: Dataset, spec: Spec, tell: Tell = silent) -> Fitted:
     found = windows.normal(parts, data.sensors, spec.settings.spread_floor)
     # 2. Train on it; the part after it chooses the epoch.
     shape = windows.shape(data, spec.settings)
-    material = Material(data, splits, found, witnesses(shape.sensors, int(found.scored.sum()), shape.season))
+    rows = witnesses(shape.sensors, int(found.scored.sum()), shape.season)
+    material = Material(data, splits, found, calibrate.Rules(rows, found.scored))
     trained = _train(material, shape, spec.settings, tell)
     # 3. Export, calibrate on what it was not trained on, step the calibrated graph over everything.
-    weighted = any(witness.name == "weighted" for witness in material.witnesses)
+    weighted = any(witness.name == "weighted" for witness in rows)
     step = Step(trained.forecaster, data.period_s, weighted).eval()
     graph = _calibrated(step, material)
-    traces = calibrate.trace(graph, step, data)
+    traces = replay.trace(graph, step.forecaster.cell.size, data)
     # 4. Say what it is.
     errors = evaluate.errors_of(traces, [split.stop for split in splits], found.spread)
     manifest = _manifest(step, graph, material, spec, traces)
@@ -95,8 +96,8 @@ def _calibrated(step: Step, material: Material) -> bytes:
     normal = material.normal
     _set(step, mu=normal.mu, spread=normal.spread, scored=np.float32(normal.scored))
     exported = export.graph(step)
-    raw = calibrate.trace(export.fill(exported, export.buffers(step)), step, material.data)
-    found = calibrate.calibrate(raw, material.splits, material.witnesses, normal.scored)
+    raw = replay.trace(export.fill(exported, export.buffers(step)), step.forecaster.cell.size, material.data)
+    found = calibrate.calibrate(raw, material.splits, material.rules)
     _set(step, dead_zone=found.dead_zone, weight=found.weight)
     _set(step, level_unit=found.level_unit, change_unit=found.change_unit)
     _set(step, band=normal.spread * found.dead_zone, reference_band=normal.spread * found.level_unit[1])
@@ -108,9 +109,10 @@ def _set(step: Step, **values: NDArray[np.float32]) -> None:
         step.get_buffer(name).copy_(torch.from_numpy(np.ascontiguousarray(value, np.float32)))
 
 
-def _manifest(step: Step, graph: bytes, material: Material, spec: Spec, traces: Sequence[calibrate.Trace]) -> Manifest:
-    data, normal = material.data, material.normal
-    seeds, source = calibrate.limit_seeds(traces, material.splits, material.witnesses, normal.scored)
+def _manifest(step: Step, graph: bytes, material: Material, spec: Spec, traces: Sequence[replay.Trace]) -> Manifest:
+    data, scored = material.data, material.normal.scored
+    young = replay.trace(graph, step.forecaster.cell.size, replay.born_at(data, [s.stop for s in material.splits]))
+    seeds, source = calibrate.limit_seeds(traces, young, material.splits, material.rules)
     parity = export.assert_parity(step, graph, excerpt(data, PARITY_STEPS, export.ROWS))
     return Manifest(
         name=spec.name,
@@ -118,11 +120,11 @@ def _manifest(step: Step, graph: bytes, material: Material, spec: Spec, traces: 
         sha256=sha256(graph).hexdigest(),
         cell=step.shape.cell,
         units=step.shape.units,
-        sensors=calibrate.described(data, normal.scored),
+        sensors=calibrate.described(data, scored),
         sample_period_s=data.period_s,
         state_size=step.size,
         memory=(0, step.forecaster.cell.size),
-        witnesses=material.witnesses,
+        witnesses=material.rules.witnesses,
         warm_up=calibrate.BEGINNING,
         limit_seeds=seeds,
         trained={**_provenance(data), "limits_from": source, "parity": f"{parity:.1g} of the tolerance"},
@@ -130,10 +132,10 @@ def _manifest(step: Step, graph: bytes, material: Material, spec: Spec, traces: 
     )
 
 
-def excerpt(data: Dataset, steps: int, rows: int) -> export.Inputs:
+def excerpt(data: Dataset, steps: int, rows: int) -> replay.Inputs:
     """The last rows of the histories, as many columns as asked for, with everything a stream may do put in."""
     chosen = [data.histories[row % len(data.histories)] for row in range(rows)]
-    inputs = calibrate.side_by_side([History(h.device, h.times[-steps:], h.values[-steps:]) for h in chosen], rows)
+    inputs = replay.side_by_side([h.since(-steps) for h in chosen], rows)
     values, length = inputs.values, len(inputs.values)
     values[length // 4 : length // 3, ::3, 0] = np.nan  # one sensor silent for a while
     values[length // 2, 1::4] = np.nan  # a reading that misses everything

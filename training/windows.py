@@ -17,6 +17,7 @@ from service.errors import InputError
 from service.manifest import Sensor
 from training.datasets import Dataset, History
 from training.network import Shape, calendar, pause, pause_input
+from training.replay import elapsed_s
 from training.settings import Settings
 from training.step import TAUS, Z_CLIP
 
@@ -112,11 +113,6 @@ def rows(data: Dataset, found: Normal, form: Shape) -> Rows:
     starts = np.cumsum([0, *(len(part) for part in z)])[:-1]
     tensors = [torch.from_numpy(np.ascontiguousarray(c, np.float32)) for c in [np.concatenate(z), *columns]]
     return Rows(*tensors, others=others, starts=tuple(int(start) for start in starts))
-
-
-def elapsed_s(times: NDArray[np.int64]) -> Floats:
-    """Seconds since the reading before, 0 for the first."""
-    return np.float32(np.clip(np.diff(times, prepend=times[:1]), 0, 10**10) / 1000.0)
 
 
 def _z(values: Floats, found: Normal) -> Floats:
