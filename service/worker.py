@@ -13,7 +13,7 @@ from threading import Event
 
 from service.crashpoints import CrashPoints
 from service.engine import Engine
-from service.errors import UnavailableError
+from service.errors import DataRuleError, UnavailableError
 from service.observer import Observer, Silent
 from service.patience import Patience
 from service.publish import Origin
@@ -94,6 +94,7 @@ class Worker:
         #    come is restored first.
         poll = self._stream.poll(0.0 if self._restoring else self._settings.poll_s, self._settings.max_records)
         self._apply(poll.events)
+        self._check_ends(poll)
         batches = [records for records in poll.records if records.partition in self._running]
         self._count(batches)
         reach("polled")
@@ -117,6 +118,14 @@ class Worker:
             if isinstance(event, Revoked):
                 self._leave(self._running.keys() & {event.partition})
             self._drop(event.partition)
+
+    def _check_ends(self, poll: Poll) -> None:
+        for partition in poll.ends.keys() & self._running.keys():
+            if poll.ends[partition] < (position := self._running[partition].position):
+                raise DataRuleError(
+                    f"partition {partition}: its log ends at offset {poll.ends[partition]}, before the committed "
+                    f"offset {position}; the log was made anew or cut: reset the offsets, or name another log"
+                )
 
     def _start(self, partition: int) -> None:
         self._observer.restoring(partition)

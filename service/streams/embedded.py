@@ -198,15 +198,20 @@ class EmbeddedStream:
             self._append("alerts", transaction.alerts)
             self._append("deadletters", transaction.deadletters)
             self._append("control", transaction.control)
-            gone = [(r.partition, r.key) for r in transaction.state if r.value is None]
-            kept = [(r.partition, r.key, r.value) for r in transaction.state if r.value is not None]
-            connection.executemany("DELETE FROM state WHERE partition = ? AND key = ?", gone)
-            connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", kept)
+            self._write_state(transaction.state)
             offsets = [(p, c.offset, c.metadata) for p, c in transaction.offsets.items()]
             connection.executemany("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?)", offsets)
             for partition, offset in transaction.needed.items():
                 self._prune(partition, offset)
             self._reach("staged")
+
+    def _write_state(self, records: list[StateRecord]) -> None:
+        latest = {(r.partition, r.key): r.value for r in records}  # of two records with one key the later one counts
+        gone = [at for at, value in latest.items() if value is None]
+        kept = [(*at, value) for at, value in latest.items() if value is not None]
+        connection = self.log.database.connection
+        connection.executemany("DELETE FROM state WHERE partition = ? AND key = ?", gone)
+        connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", kept)
 
     def _append(self, table: Table, outputs: list[Output]) -> None:
         """seq numbers what one offset caused, on from what an earlier commit wrote for it (an idle tick, say)."""

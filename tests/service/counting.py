@@ -154,6 +154,8 @@ class CountingDetector:
         self.parts[partition].dirty.clear()
 
     def load(self, partition: int, pages: Any) -> None:
+        if self.settings == "unreadable":
+            raise DataRuleError("the pages are of a model that is not here")
         part = self.parts[partition] = Part()
         for key, value in pages:
             if key == "page/time":

@@ -10,6 +10,7 @@ from typing import Any
 
 from service.crashpoints import CrashPoints
 from service.engine import Engine
+from service.errors import UnavailableError
 from service.observer import RestoreResult, Silent
 from service.publish import Origin
 from service.streams.embedded import EmbeddedLog, EmbeddedStream, Message
@@ -21,7 +22,7 @@ from tests.service.counting import CountingDecoder, CountingDetector, message
 PARTITIONS = 3
 START_MS = 1_700_000_000_000
 # Small numbers, so a short input holds many transactions and snapshots. A frozen clock journals no tick.
-SETTINGS = WorkerSettings(max_records=97, poll_s=0.0, snapshot_records=300, snapshot_s=1e6)
+SETTINGS = WorkerSettings(max_records=97, poll_s=0.0, snapshot_records=300, snapshot_s=1e6, retry_s=1e-3)
 
 MakeEngine = Callable[[str], Engine]
 
@@ -80,6 +81,23 @@ class Watcher(Silent):
         self.lost += records
 
 
+def _frozen() -> int:
+    return 0
+
+
+def _refusing(reach: Callable[[str], None], refused: frozenset[int]) -> Callable[[str], None]:
+    commits = 0
+
+    def checked(point: str) -> None:
+        nonlocal commits
+        reach(point)
+        commits += point == "staged"
+        if point == "staged" and commits in refused:
+            raise UnavailableError(f"commit {commits} was refused")
+
+    return checked
+
+
 @dataclass(frozen=True)
 class Life:
     """One process of the worker, from start to caught up or killed."""
@@ -88,20 +106,24 @@ class Life:
     engine: MakeEngine = counting_engine
     rules: str = ""
     settings: WorkerSettings = SETTINGS
-    now_ms: int = 0  # what its clock stands at; 0 journals no tick
+    clock: Callable[[], int] = _frozen
     retention_s: float = 1e9
+    worker: type[Worker] = Worker
+    refused: frozenset[int] = frozenset()  # which commits fail, the whole transaction written but for its end
 
     def live(self, crash_at: str | None = None) -> Watcher:
         """In this process."""
         log = EmbeddedLog(self.path, PARTITIONS, busy_s=0.2)
+        # A killed process leaves to the kernel what it wrote; only a power cut would need the disk to be waited for.
+        log.database.connection.execute("PRAGMA synchronous = OFF")
         stop = Event()
         watcher = Watcher(stop, log.partitions)
         crash = CrashPoints(crash_at)
         around = Surroundings(
-            watcher, clock=lambda: self.now_ms, wall_ms=lambda: START_MS, origin=Origin(topic="readings"), crash=crash
+            watcher, self.clock, wall_ms=lambda: START_MS, origin=Origin(topic="readings"), crash=crash
         )
-        stream = EmbeddedStream(log, self.retention_s, crash.reach)
-        Worker(stream, self.engine(self.rules), self.settings, around).run(stop)
+        stream = EmbeddedStream(log, self.retention_s, _refusing(crash.reach, self.refused))
+        self.worker(stream, self.engine(self.rules), self.settings, around).run(stop)
         return watcher
 
     def killed(self, crash_at: str) -> bool:
@@ -165,3 +187,11 @@ def events(path: Path) -> Iterator[tuple[str, str, int]]:
         alert_id, _, sequence = headers["ce_id"].decode().rpartition("-")
         yield headers["ce_type"].decode().rpartition(".")[2], alert_id, int(sequence)
     log.close()
+
+
+class Restless(Worker):
+    """Goes on turning when everything is read, so ticks come until it is killed."""
+
+    def run(self, stop: Event) -> None:
+        while True:
+            self.turn()

@@ -129,6 +129,13 @@ class StreamContract:
         assert _latest(stream, 1) == {"page/1": b"1page/1", "page/2": b"1page/2", "marker": b"1marker"}
         assert _latest(stream, 2) == {}
 
+    def test_of_two_state_records_with_one_key_the_later_one_counts(self, log):
+        log.append(messages(10))
+        stream = started(log.stream())
+        twice = [StateRecord(0, key, value) for key, value in (("a", b"1"), ("b", None), ("a", None), ("b", b"2"))]
+        stream.commit(Transaction(state=twice, offsets=_both("")))
+        assert _latest(stream, 0) == {"b": b"2"}
+
     def test_outputs_keep_key_headers_bytes_and_order(self, log):
         log.append(messages(10))
         stream = started(log.stream())

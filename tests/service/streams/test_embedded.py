@@ -100,7 +100,7 @@ def test_a_locked_file_is_unavailable_and_nothing_of_the_commit_stays(log):
     stream = started(log.stream())
     blocker = sqlite3.connect(log.log.database.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(UnavailableError, match="is locked by another process for over 0.1 s") as caught:
+    with pytest.raises(UnavailableError, match=r"is locked by another process for over 0\.1 s") as caught:
         stream.commit(Transaction(alerts=[Output(0, 0, b"k", b"v")], offsets={0: Committed(1, "m")}))
     assert caught.value.exit_code == 69
     blocker.execute("ROLLBACK")
@@ -165,7 +165,7 @@ def test_a_feeder_on_a_full_disk_is_told_so_and_what_it_was_told_is_there(log):
 
 
 def test_another_number_of_partitions_is_refused(log):
-    with pytest.raises(DataRuleError, match="embedded.partitions is 5, but .* was made with 3; set") as caught:
+    with pytest.raises(DataRuleError, match=r"embedded\.partitions is 5, but .* was made with 3; set") as caught:
         EmbeddedLog(log.log.database.path, 5)
     assert caught.value.exit_code == 65
 
