@@ -106,7 +106,7 @@ def judge(
     finds: dict[Fault, Opened] = {}
     false_alarms = []
     told = (alert for alert in opened if alert.severity != "info")
-    for alert in sorted(told, key=lambda alert: alert.time_ms):
+    for alert in sorted(told, key=lambda alert: (alert.time_ms, alert.alert_id)):
         owner = _owner(alert, begun, periods_s)
         if owner is None:
             false_alarms.append(alert)

@@ -25,8 +25,9 @@ class Said(NamedTuple):
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's, without any setting of a developer's shell."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GRUARD_")}
+    """This process's, without any setting of a developer's shell or of an import in this process."""
+    own = ("GRUARD_", "ORT_", "CI")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {**plain, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(extra or {})}
 
 

@@ -76,7 +76,7 @@ made = engine(settings, Bundles("models", "pump"))
 made.detector.open(0)
 samples = list(islice(Fleet(4, 7).readings(), 400))
 keys, values = zip(*map(message, samples))
-readings, outcome = made.step(Records(0, range(200), [s.arrival_ms for s in samples], keys, values))
+readings, outcome = made.step(Records(0, range(len(samples)), [s.arrival_ms for s in samples], keys, values))
 made.detector.fold(outcome)
 assert outcome.counts["stepped"] > 100, outcome.counts
 print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
@@ -91,3 +91,10 @@ def test_a_step_of_the_demo_imports_neither_torch_nor_onnx_nor_training():
     imported = done.stdout.split()
     assert "onnxruntime" in imported
     assert not set(FOREIGN) & set(imported)
+
+
+def test_the_model_runtime_reports_to_nobody(tmp_path):
+    """Its wheels leave an id of the installation in the temporary folder when their telemetry is on."""
+    code = "import service.detector, onnxruntime"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment({"TMPDIR": str(tmp_path)}), check=True)
+    assert list(tmp_path.iterdir()) == []
