@@ -61,7 +61,7 @@ def backtest(
     """
     bundles = _bundles(settings, model)
     source = _source(inputs, options, settings, bundles, chunk)
-    for line in [*source.described, *(s for s in _served(source, bundles, settings))]:
+    for line in [*source.described, *_served(source, bundles, settings)]:
         show(line)
     run = _Run(settings, bundles, source, _folder(output))
     files = run.detect(scores)
@@ -225,7 +225,14 @@ class _Run:
 
     def _steps(self, what: str) -> Iterator[tuple[Readings | None, Outcome]]:
         own = self.settings
-        detector = Detector(self._bundles, own.detector, own.alerts, own.models.patterns, scores=True)
+        detector = Detector(
+            self._bundles,
+            own.detector,
+            own.alerts,
+            own.models.patterns,
+            scores=True,
+            dead_letter_late=own.readings.dead_letter_late,
+        )
         with Progress(what, self.source.messages) as progress:
             for readings, outcome in self.source.steps(detector):
                 yield readings, outcome

@@ -51,11 +51,11 @@ STYLE: Any = {
 
 @contextmanager
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, list[str]]]:
-    """A figure, and the list that receives its picture as data URI."""
+    """A figure, and the list that gets its picture as data URI. Fixed margins: measuring texts doubles the time."""
     out: list[str] = []
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # glyphs that the font lacks
-        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=150)
         FigureCanvasAgg(figure)
         yield figure, out
         buffer = io.BytesIO()
@@ -66,9 +66,11 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, list[str]]]:
 def history(curve: Curve, alerts: Sequence[Life], axis: Axis) -> str:
     """Sensors that alerts point at with their bands, and the evidence below them, over one time axis."""
     drawn = leading_sensors(curve, alerts)
-    heights = [1.5] * len(drawn) + [1.25]
-    with _figure(11, sum(heights) + 0.5) as (figure, out):
-        axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    rows = len(drawn) + 1
+    height = 1.62 * rows + 0.5
+    with _figure(11, height) as (figure, out):
+        place = _margins(11, height, left=0.75, right=0.5, top=0.3) | {"hspace": 0.32}
+        axes = figure.subplots(rows, 1, sharex=True, squeeze=False, gridspec_kw=place)[:, 0]
         x = axis.of(curve.times)
         for each, sensor in zip(axes, drawn, strict=False):
             _sensor(each, x, curve, curve.sensors.index(sensor), axis)
@@ -78,8 +80,14 @@ def history(curve: Curve, alerts: Sequence[Life], axis: Axis) -> str:
         _numbers(axes[0], alerts, axis)
         _time_axis(axes[-1], axis)
         axes[-1].set_xlim(x[0], x[-1] if x[-1] > x[0] else x[0] + axis.least)
-        figure.align_ylabels(list(axes))
     return out[0]
+
+
+def _margins(
+    width: float, height: float, left: float, right: float, top: float, bottom: float = 0.55
+) -> dict[str, float]:
+    """Inches to shares of the figure."""
+    return {"left": left / width, "right": 1 - right / width, "top": 1 - top / height, "bottom": bottom / height}
 
 
 def leading_sensors(curve: Curve, alerts: Sequence[Life]) -> list[str]:
@@ -104,8 +112,7 @@ def _sensor(each: Axes, x: NDArray[np.float64], curve: Curve, s: int, axis: Axis
     each.fill_between(at, lower, upper, color=BAND, alpha=0.55, linewidth=0, label="expected band")
     each.plot(at, _broken(curve.expected[:, s], cut), color=MIDDLE, linewidth=0.7)
     each.plot(at, seen, color=SEEN, linewidth=0.9, marker="." if len(curve) < 150 else None, markersize=3)
-    each.set_ylabel(_short(curve.sensors[s]), rotation=0, ha="right", va="center")
-    each.margins(y=0.08)
+    each.set_title(_short(curve.sensors[s], 80), loc="left", fontsize=9, pad=4)
     _frame(each, curve.values[:, s], curve.lower[:, s], curve.upper[:, s])
 
 
@@ -137,7 +144,7 @@ def _evidence(each: Axes, x: NDArray[np.float64], evidence: NDArray[np.float32],
         each.axvspan(x[0], x[ends], color="#f1f3f5", linewidth=0)
     top = float(np.nanmax(shown)) if np.isfinite(shown).any() else 0.0
     each.set_ylim(FLOOR - 0.1, max(1.0, top * 1.1))
-    each.set_ylabel("evidence", rotation=0, ha="right", va="center")
+    each.set_title("evidence", loc="left", fontsize=9, pad=4)
 
 
 def _spans(each: Axes, alerts: Sequence[Life], axis: Axis, curve: Curve) -> None:
@@ -152,7 +159,7 @@ def _numbers(each: Axes, alerts: Sequence[Life], axis: Axis) -> None:
     for number, life in enumerate(alerts, 1):
         colour = COLOURS["data_quality" if life.kind == "data_quality" else life.severity]
         each.annotate(
-            str(number), (axis.span(life, 0)[0], 1), xycoords=("data", "axes fraction"), xytext=(3, 2),
+            str(number), (axis.span(life, 0)[0], 1), xycoords=("data", "axes fraction"), xytext=(3, -9),
             textcoords="offset points", color=colour, fontsize=8, fontweight="bold", annotation_clip=True,
         )  # fmt: skip
 
@@ -183,8 +190,8 @@ def _short(name: str, most: int = 22) -> str:
 
 def distribution(counts: NDArray[np.int64]) -> str:
     """How often which evidence was reached, on a logarithmic scale."""
-    with _figure(5.2, 2.5) as (figure, out):
-        each = figure.subplots()
+    with _figure(5.2, 2.6) as (figure, out):
+        each = figure.subplots(gridspec_kw=_margins(5.2, 2.6, left=0.75, right=0.1, top=0.1))
         inner = counts[1:-1].astype(float)
         inner[-1] += counts[-1]
         middle = (EDGES[:-1] + EDGES[1:]) / 2
@@ -203,8 +210,9 @@ def distribution(counts: NDArray[np.int64]) -> str:
 def timeline(alerts: dict[str, list[Life]], axis: Axis, first_ms: int, last_ms: int) -> str:
     """When which of the shown devices had an alert."""
     names = list(alerts)
-    with _figure(11, 0.8 + 0.27 * len(names)) as (figure, out):
-        each = figure.subplots()
+    height = 0.8 + 0.27 * len(names)
+    with _figure(11, height) as (figure, out):
+        each = figure.subplots(gridspec_kw=_margins(11, height, left=2.1, right=0.2, top=0.1))
         for row, name in enumerate(names):
             for life in alerts[name]:
                 start, end = axis.span(life, last_ms)

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from service.errors import InputError
-from service.streams.files import delimited
+from service.streams.files import delimited, messages, recording
 from service.streams.files.sources import Source
 
 
@@ -40,7 +40,8 @@ def _bytes(source: Source) -> bytes:
 
 def _parsed(data: bytes, name: str) -> tuple[pl.DataFrame, list[str]]:
     if data[:4] == b"PAR1":
-        return _parquet(data, name), ["Parquet"]
+        frame = _parquet(data, name)
+        return messages.table(frame, name) if recording.is_recording(frame.columns) else (frame, ["Parquet"])
     bare = data.removeprefix(b"\xef\xbb\xbf")
     start = bare[:4096].lstrip()[:1]
     if start in (b"{", b"["):

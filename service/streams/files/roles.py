@@ -227,8 +227,10 @@ def _one_each(column: pl.Series, device: pl.Series | None) -> bool:
 
 def _counts_rows(column: pl.Series, device: pl.Series | None) -> bool:
     """One more in every row of a device: a row number or a cycle, never a measurement."""
-    whole = column.cast(pl.Int64, strict=False) if not column.dtype.is_float() else column
-    if column.len() < 3 or not (whole.dtype.is_numeric() and whole.null_count() == 0):
+    if column.len() < 3 or not (column.dtype == pl.String or column.dtype.is_numeric()):
+        return False
+    whole = column.cast(pl.Int64, strict=False) if column.dtype == pl.String else column
+    if whole.null_count():
         return False
     step = pl.col("n").diff() if device is None else pl.col("n").diff().over("device")
     frame = pl.DataFrame({"n": whole, "device": device if device is not None else [""] * whole.len()})
