@@ -154,9 +154,12 @@ class Fleet:
         return [fault for plan in self._plans for fault in plan]
 
     def readings(self, duration_s: float | None = None) -> Iterator[Sample]:
-        """Give the readings in order of arrival, from the start each time; for ever where nothing says how long."""
+        """Give the readings in order of arrival, from the start each time; for ever where nothing says how long.
+
+        duration_s: in place of the fleet's; `math.inf` plays on, in health, after a planned end.
+        """
         duration_s = self.duration_s if duration_s is None else duration_s
-        stop_ms = None if duration_s is None else self.start_ms + int(duration_s * 1000)
+        stop_ms = None if duration_s in (None, math.inf) else self.start_ms + int(duration_s * 1000)
         members = [_Member(self, number) for number in range(self.devices)]
         carried: list[Sample] = []  # arrive after the next block's first
         for start_ms in count(self.start_ms, BLOCK_MS):

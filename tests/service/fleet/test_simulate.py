@@ -1,6 +1,7 @@
 """A fleet's readings arrive in order, carry true labels, and are the same whenever they are asked for."""
 
 import json
+import math
 import tracemalloc
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -127,6 +128,14 @@ def test_a_fleet_has_one_fault_for_every_two_devices_in_every_two_hours() -> Non
     assert len(fleet.faults) == 20
     assert len({fault.kind for fault in fleet.faults[10:]}) == 8
     assert len(Fleet(20, 7, duration_s=7200).faults) == 10
+
+
+def test_a_fleet_plays_on_in_health_after_its_planned_end() -> None:
+    fleet = Fleet(4, 7, faults=4, duration_s=2 * HOUR_S)
+    planned = list(fleet.readings())
+    longer = list(islice(fleet.readings(math.inf), len(planned) + 5000))
+    assert longer[: len(planned) - 8] == planned[:-8]
+    assert len(fleet.faults) == 4
 
 
 def test_reading_an_endless_fleet_twice_tells_the_same_faults() -> None:
