@@ -49,6 +49,7 @@ class Stage(Silent):
         self._next_status = 0.0
         self._began = time.monotonic()
         self._open: set[str] = set()
+        self._heard: list[dict[str, Any]] = []  # in this turn
         self.done = 0
         self.opened: list[Opened] = []
         self.rejected = 0
@@ -59,8 +60,7 @@ class Stage(Silent):
             if record.event == "opened":
                 self.opened.append(show.opened(alert, parse_time(alert["reading_time"])))
             (self._open.discard if record.event == "resolved" else self._open.add)(record.alert_id)
-            if line := show.alert_line(alert, self._screen):
-                self._screen.line(line)
+            self._heard.append(alert)
 
     def dead_letters(self, reasons: Mapping[str, int]) -> None:
         self.rejected += sum(reasons.values())
@@ -69,6 +69,10 @@ class Stage(Silent):
         self.done += records
 
     def turned(self) -> None:
+        for alert in sorted(self._heard, key=lambda alert: str(alert["reading_time"])):  # partitions are told in turn
+            if line := show.alert_line(alert, self._screen):
+                self._screen.line(line)
+        self._heard.clear()
         if self._feeder.finished and (self._feeder.error or self.done >= self._feeder.appended):
             self._stop.set()
         if self._screen.terminal and time.monotonic() >= self._next_status:
