@@ -149,17 +149,17 @@ def test_reading_an_endless_fleet_twice_tells_the_same_faults() -> None:
 
 def test_fleets_without_an_end_run_in_the_same_memory() -> None:
     readings = Fleet(8, 7).readings()
-    for _ in islice(readings, 20_000):
+    for _ in islice(readings, 10_000):
         pass
     tracemalloc.start()
-    for _ in islice(readings, 20_000):
+    for _ in islice(readings, 10_000):
         pass
     first = tracemalloc.get_traced_memory()[0]
-    for _ in islice(readings, 40_000):
+    for _ in islice(readings, 20_000):
         pass
     grown = tracemalloc.get_traced_memory()[0] - first
     tracemalloc.stop()
-    assert grown < 500_000  # a block more or less at hand; forty thousand readings would be tens of megabytes
+    assert grown < 500_000  # a block more or less at hand; twenty thousand readings would be tens of megabytes
 
 
 def test_readings_come_at_the_rate_that_is_told() -> None:
