@@ -54,10 +54,11 @@ class Layout:
             "count": np.asarray(np.uint32(0)),  # readings stepped
             "since": np.asarray(np.uint16(65535)),  # readings since the last event
             "digest": np.asarray(np.uint32(0)),  # of the last reading's values
-            "period": np.asarray(np.float32(0)),  # seconds, learnt
             "signature": np.asarray(np.int32(0)),  # class and sensors
             "flags": np.asarray(np.uint8(0)),
         }
+        if bundle.manifest.sample_period_s is None:
+            self.newborn["period"] = np.asarray(np.float32(0))  # seconds, learnt
         self.row_bytes = sum(value.nbytes for value in self.newborn.values())
         self.page_rows = max(1, min(PAGE, PAGE_BYTES // self.row_bytes))
         assert top.shape[1] == KEPT

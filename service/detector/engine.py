@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.bundle import Bundles
 from service.detector import snapshots
 from service.detector.deadlines import fire
-from service.detector.devices import row_bytes
+from service.detector.devices import Table, row_bytes
 from service.detector.merging import Merger
 from service.detector.order import VOUCHERS
 from service.detector.partition import Overlay, Partition, table_key
@@ -101,7 +101,7 @@ class Detector:
 
     def _needs_slicing(self, partition: Partition, readings: Readings) -> bool:
         room = self._settings.max_devices - len(partition.codes)
-        if room >= len(readings.devices) or room >= len(set(readings.devices) - partition.codes.keys()):
+        if room >= len(readings.devices) or room >= newcomers(partition, readings.devices):
             return False
         return int(readings.arrivals.max(initial=0)) >= partition.deadline
 
@@ -161,7 +161,7 @@ class Detector:
 
         def expected(device: str) -> int:
             bundle, _ = self._resolver.route(device, None)
-            code = overlay.code(device)
+            code = int(overlay.find([device])[0])
             if code >= 0:
                 bundle = overlay.partition.tables[code >> 32].layout.bundle
             return len(bundle.manifest.sensors) if bundle is not None else 0
@@ -237,12 +237,12 @@ class Detector:
     def rows(self, partition: int) -> dict[str, bytes]:
         """Each device's whole state as bytes, for comparing two histories."""
         own = self._partitions[partition]
-        found = {}
-        for device, code in own.codes.items():
-            table, slot = own.tables[code >> 32], code & 0xFFFFFFFF
-            signature = own.signatures[int(table.columns["signature"][slot])]
-            found[device] = row_bytes(table.columns, slot, table.cases.get(slot), signature.sensors)
-        return found
+        return {
+            device: row_bytes(table.columns, slot, table.cases.get(slot), table_sensors(own, table, slot))
+            for table in own.tables
+            for slot, device in enumerate(table.ids)
+            if device is not None
+        }
 
     def summary(self, partition: int) -> dict[str, int]:
         """Devices, those still warming up, and open alerts by `open/<kind>/<severity>`."""
@@ -288,6 +288,15 @@ def cpu_features() -> str:
     """The instruction sets that arithmetic may use: other ones round the last bit otherwise."""
     features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__  # the only place that tells
     return ",".join(sorted(name for name, has in features.items() if has))
+
+
+def newcomers(partition: Partition, devices: list[str]) -> int:
+    distinct = list(set(devices))
+    return int((partition.codes.find(distinct) < 0).sum())
+
+
+def table_sensors(partition: Partition, table: Table, slot: int) -> tuple[str, ...]:
+    return partition.signatures[int(table.columns["signature"][slot])].sensors
 
 
 def device_of_record(readings: Readings) -> list[str | None]:

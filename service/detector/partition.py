@@ -3,6 +3,7 @@
 `Overlay` is what one step would change of it. Dropping the overlay undoes the step; `fold` makes it so.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 
 from service.bundle import Bundle
 from service.detector.devices import NEVER, Layout, Table, Work
+from service.detector.directory import Directory
 from service.detector.order import StreamTime
 from service.manifest import WIDTHS
 
 SLOT_BITS = 32  # a device's code is its table's number and its slot
+SLOT_MASK = (1 << SLOT_BITS) - 1
 
 
 class Signature(NamedTuple):
@@ -38,7 +41,7 @@ class Partition:
         self.number = number
         self.stream = StreamTime()
         self.tables: list[Table] = []
-        self.codes: dict[str, int] = {}
+        self.codes = Directory(self._ids)
         self.signatures: list[Signature] = []
         self.pending: dict[str, Pending] = {}
         self.deadline = NEVER  # no deadline of any device lies before it; NEVER = look
@@ -47,6 +50,12 @@ class Partition:
         self.staged: dict[str, tuple[Table, int] | None] = {}  # what the snapshot under way holds
         self._table_numbers: dict[str, int] = {}
         self._signature_numbers: dict[Signature, int] = {}
+
+    def _ids(self, codes: NDArray[np.int64]) -> list[str | None]:
+        tables = np.unique(codes >> SLOT_BITS).tolist()
+        if len(tables) == 1:
+            return list(map(self.tables[tables[0]].ids.__getitem__, (codes & SLOT_MASK).tolist()))
+        return [self.tables[code >> SLOT_BITS].ids[code & SLOT_MASK] for code in codes.tolist()]
 
     def signature(self, signature: Signature) -> int:
         """Its number. Numbers are names only: giving one out changes no output, so it needs no undoing."""
@@ -80,19 +89,21 @@ class Overlay:
         self.deadline = partition.deadline
         self.works: dict[int, Work] = {}
         self.codes: dict[str, int] = {}  # of devices that were born or moved
-        self.gone: set[str] = set()
+        self.gone: set[str] = set()  # forgotten or moved; `codes` tells those that are back
+        self._more = 0  # devices born less devices forgotten
         self.pending: dict[str, Pending | None] = {}
 
-    def code(self, device: str) -> int:
-        """-1 when the device is not known."""
-        found = self.codes.get(device)
-        if found is not None:
-            return found
-        return -1 if device in self.gone else self.partition.codes.get(device, -1)
+    def find(self, devices: Sequence[str]) -> NDArray[np.int64]:
+        """(n,) codes; -1 = not known."""
+        codes = self.partition.codes.find(devices)
+        if self.codes or self.gone:
+            for at, device in enumerate(devices):
+                codes[at] = self.codes.get(device, -1 if device in self.gone else codes[at])
+        return codes
 
     @property
     def devices(self) -> int:
-        return len(self.partition.codes) + len(self.codes.keys() - self.partition.codes.keys()) - len(self.gone)
+        return len(self.partition.codes) + self._more
 
     def work(self, table: int) -> Work:
         if table not in self.works:
@@ -117,7 +128,7 @@ class Overlay:
         first = work.grow(devices, signatures)
         for device, slot in zip(devices, work.slots[first:].tolist(), strict=True):
             self.codes[device] = (table << SLOT_BITS) | slot
-            self.gone.discard(device)
+        self._more += len(devices)
         return first
 
     def forget(self, table: int, row: int) -> None:
@@ -126,8 +137,8 @@ class Overlay:
         device = work.ids[row]
         assert device is not None
         self.codes.pop(device, None)
-        if device in self.partition.codes:
-            self.gone.add(device)
+        self.gone.add(device)
+        self._more -= 1
 
     def find_pending(self, device: str) -> Pending | None:
         return self.pending[device] if device in self.pending else self.partition.pending.get(device)
@@ -136,8 +147,7 @@ class Overlay:
         partition = self.partition
         partition.stream, partition.deadline = self.stream, self.deadline
         for device in self.gone:
-            partition.codes.pop(device, None)
-        partition.codes.update(self.codes)
+            partition.codes.remove(device)
         for device, pending in self.pending.items():
             if pending is None:
                 partition.pending.pop(device, None)
@@ -145,3 +155,4 @@ class Overlay:
                 partition.pending[device] = pending
         for work in self.works.values():
             work.fold()
+        partition.codes.update(self.codes)  # after the rows: it asks them for ids

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from service.bundle import Bundle, Bundles
 from service.detector.devices import Layout, Work
-from service.detector.partition import SLOT_BITS, Overlay, Signature, width_for
+from service.detector.partition import SLOT_BITS, SLOT_MASK, Overlay, Signature, width_for
 from service.manifest import WIDTHS
 from service.records import Readings
-
-SLOT_MASK = (1 << SLOT_BITS) - 1
 
 
 @dataclass
@@ -70,7 +68,7 @@ class Resolver:
         resolved = Resolved([])
         if not readings.devices:
             return resolved
-        codes = np.fromiter(map(overlay.code, readings.devices), np.int64, len(readings.devices))
+        codes = overlay.find(readings.devices)
         codes = self._born(readings, overlay, codes, resolved)
         for table in np.unique(codes[codes >= 0] >> SLOT_BITS).tolist():
             at = np.flatnonzero((codes >> SLOT_BITS) == table)
@@ -120,8 +118,8 @@ class Resolver:
             overlay.rows(table, np.unique(slots[slots >> SLOT_BITS == table] & SLOT_MASK).astype(np.intp))
             overlay.birth(table, devices, signatures)
         if given:
-            for at in np.flatnonzero(codes < 0).tolist():
-                codes[at] = overlay.code(readings.devices[at])
+            unknown = np.flatnonzero(codes < 0)
+            codes[unknown] = overlay.find([readings.devices[at] for at in unknown.tolist()])
         return codes
 
     def _fitted_values(

@@ -167,8 +167,7 @@ def _load_page(partition: Partition, key: str, page: Page, number: int) -> None:
         if name == "signature" and len(numbers):
             data = numbers[data]
         table.columns[name][page.first : page.first + len(page.ids)] = data
-    for i, device in enumerate(page.ids):
-        table.ids[page.first + i] = device
-        if device is not None:
-            partition.codes[device] = (number << SLOT_BITS) | (page.first + i)
+    table.ids[page.first : page.first + len(page.ids)] = page.ids
+    slots = {device: page.first + i for i, device in enumerate(page.ids) if device is not None}
+    partition.codes.update({device: (number << SLOT_BITS) | slot for device, slot in slots.items()})
     table.cases.update(page.cases)

@@ -175,10 +175,11 @@ def _fill(
     if gap.any():
         batch.counts["gap"] += int(gap.sum())
         _weaken(bucket, np.flatnonzero(gap), elapsed[gap] / period[gap], rules)
-    learnt = columns["period"][rows]
-    gain = np.maximum(PERIOD_GAIN, 1 / np.maximum(columns["count"][rows].astype(np.float32), 1))
-    moved = learnt + gain * (elapsed.astype(np.float32) - learnt)
-    columns["period"][rows] = np.where(first | gap, learnt, moved)
+    if "period" in columns:
+        learnt = columns["period"][rows]
+        gain = np.maximum(PERIOD_GAIN, 1 / np.maximum(columns["count"][rows].astype(np.float32), 1))
+        moved = learnt + gain * (elapsed.astype(np.float32) - learnt)
+        columns["period"][rows] = np.where(first | gap, learnt, moved)
     return bucket
 
 
