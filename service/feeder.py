@@ -4,6 +4,7 @@ Event times and arrivals are the fleet's; the clock decides only when a message 
 """
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -59,7 +60,9 @@ class Feeder(threading.Thread):
 
     def _batches(self) -> Iterator[list[Sample]]:
         quantum_ms = BATCH_S * self._speed * 1000
-        samples = itertools.islice(self._fleet.readings(), self._readings)
+        # A wish for so many readings is met to the last one: the fleet plays on in health past its planned end.
+        samples = self._fleet.readings(None if self._readings is None else math.inf)
+        samples = itertools.islice(samples, self._readings)
         for _, due in itertools.groupby(samples, lambda s: s.arrival_ms // quantum_ms if quantum_ms else 0):
             while batch := list(itertools.islice(due, BATCH)):
                 yield batch
