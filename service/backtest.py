@@ -30,7 +30,7 @@ from service.streams.files.merge import Chunk, chunks
 from service.streams.files.recording import Recording, recording
 
 CHUNK = 8192  # readings a step; changes no output
-KEPT_CELLS = 20_000_000  # readings x sensors whose curves are kept at once; beyond, the report takes a second pass
+KEPT_CELLS = 5_000_000  # readings x sensors whose curves are kept at once (80 MB); beyond, a second pass draws
 PARTITION = 0  # of files: all their devices share one stream time
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.streams.files.merge import Chunk
 from service.streams.files.messages import messages
 
-FLOATS = st.floats(width=32, allow_infinity=False)
+FLOATS = st.floats(width=32, allow_infinity=False, allow_subnormal=False)
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=6), st.integers(631_152_000_000, 4_102_444_799_999))
