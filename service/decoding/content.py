@@ -41,7 +41,7 @@ class SlowPath:
     def read(self, raw: bytes | msgspec.Raw, source: Source, ignored: Ignored) -> Message:
         """Raises RejectError, and then has counted nothing."""
         found = Ignored()
-        content = self._content(self._layout.pick(parse(raw), source), found)
+        content = self._content(self._layout.pick(parse(raw, self._layout.time), source), found)
         try:
             message = msgspec.convert(content, Named)
         except msgspec.ValidationError as error:

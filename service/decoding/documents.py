@@ -33,13 +33,13 @@ def check_size(raw: bytes | None, max_bytes: int) -> bytes:
     return raw
 
 
-def parse(raw: bytes | msgspec.Raw) -> Any:
-    """The JSON value. Raises RejectError."""
+def parse(raw: bytes | msgspec.Raw, time: str = "time") -> Any:
+    """The JSON value. time: where an infinite number is a bad time. Raises RejectError."""
     _check_depth(bytes(raw))
     try:
         return _parse(raw)
     except REFUSED as error:
-        raise _damage(bytes(raw), error) from None
+        raise _damage(bytes(raw), error, time) from None
 
 
 def is_array(raw: bytes) -> bool:
@@ -83,7 +83,7 @@ def _check_depth(raw: bytes) -> None:
         )
 
 
-def _damage(raw: bytes, error: Exception) -> RejectError:
+def _damage(raw: bytes, error: Exception, time: str = "time") -> RejectError:
     for mark, name in _ENCODINGS.items():
         if raw.startswith(mark):
             return RejectError("decode", f"message starts with {shown_bytes(mark)}, {name}: send UTF-8 without a mark")
@@ -92,7 +92,7 @@ def _damage(raw: bytes, error: Exception) -> RejectError:
     except UnicodeDecodeError as bad:
         around = shown_bytes(raw[max(0, bad.start - 20) : bad.end + 10])
         return RejectError("decode", f"message is not UTF-8 at byte {bad.start}, in {around}: send UTF-8")
-    return _not_finite(raw) or RejectError("decode", f"message is not JSON: {_detail(raw, error)}")
+    return _not_finite(raw, time) or RejectError("decode", f"message is not JSON: {_detail(raw, error)}")
 
 
 def _detail(raw: bytes, error: Exception) -> str:
@@ -107,7 +107,7 @@ def _detail(raw: bytes, error: Exception) -> str:
     return f"{error}, in {shown_bytes(raw)}"
 
 
-def _not_finite(raw: bytes) -> RejectError | None:
+def _not_finite(raw: bytes, time: str) -> RejectError | None:
     """NaN, Infinity and numbers beyond float64 are no JSON, but what is wrong with them is the number."""
     try:
         path = _infinite(_lenient(raw), "")
@@ -116,6 +116,8 @@ def _not_finite(raw: bytes) -> RejectError | None:
     if path is None:
         return None
     where, value = path
+    if where == time:
+        return RejectError("time", f"{where} is {value}, no time: write RFC 3339 with an offset, or a Unix time")
     rule = "JSON has no NaN and no Infinity, and a value fits into float32, at most 3.4e38: write null instead"
     return RejectError("not-finite", f"{where or 'message'} is {value}; {rule}")
 

@@ -29,6 +29,7 @@ class Source(NamedTuple):
 
 class OwnLayout:
     foreign = False
+    time = "time"  # as a dotted path
 
     def __init__(self) -> None:
         self.places: dict[str, str] = {}
@@ -116,7 +117,10 @@ class ForeignLayout:
         self.places = {name: _described(place) for name, place in given.items()}
         places = {name: _place(name, place) for name, place in given.items()}
         self._values = _values(places, self.places)
+        if isinstance(self._values, OneSensor):
+            self.places["values"] = self.places["value"]
         self._places = {name: places[name] for name in FIELDS if name != "values"}
+        self.time = ".".join(places["time"].steps) if isinstance(places["time"], Pointer) else ""
 
     def pick(self, document: Any, source: Source) -> dict[str, Any]:
         found = {name: place.find(document, source) for name, place in self._places.items()}

@@ -59,19 +59,20 @@ class Shapes:
         self.classes = frozenset(classes)
         self._known = frozenset(sensors)
         self.members = tuple(members)
-        self.table = Table((*sensors, *extra_sensors))
         self.named = self._shape("NamedMessage", values=dict[str, float | None])
         self.typed: type[Message] | None = None
-        if classes and sensors and all(map(is_field, sensors)):
+        fit = classes and sensors and all(map(is_field, sensors))
+        self.table = Table((*sensors, *extra_sensors) if fit else ())
+        if fit:
             self.typed = self._shape("TypedMessage", values=self.table.row, class_=Literal[tuple(sorted(classes))])
         self.decode_named: Decode = msgspec.json.Decoder(self.named).decode
         self.decode_typed: Decode | None = msgspec.json.Decoder(self.typed).decode if self.typed else None
 
     def ways(self, named_first: bool) -> Sequence[Decode]:
         """What to try in order. The typed shape takes nothing that the named one does not."""
-        return (
-            (self.decode_named,) if named_first or self.decode_typed is None else (self.decode_typed, self.decode_named)
-        )
+        if named_first or self.decode_typed is None:
+            return (self.decode_named,)
+        return (self.decode_typed, self.decode_named)
 
     def _shape(self, name: str, **types: Any) -> type[Message]:
         extras = {f"extra{i}": member for i, member in enumerate(self.members)}
@@ -88,8 +89,10 @@ class Shapes:
 
     def values(self, rows: Sequence[Any]) -> tuple[NDArray[np.float32], int]:
         """(rows, sensors) of typed rows, and how many values of the extra sensors there were."""
-        cells = self.table.cells(rows)
         width = len(self.sensors)
+        if not rows:
+            return np.empty((0, width), dtype=np.float32), 0
+        cells = self.table.cells(rows)
         if width == len(self.table.names):
             return cells, 0
         return np.ascontiguousarray(cells[:, :width]), int(np.count_nonzero(~np.isnan(cells[:, width:])))
