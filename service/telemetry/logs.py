@@ -18,6 +18,7 @@ from service.records import AlertRecord
 from service.settings import LoggingSettings
 
 LOGGER = logging.getLogger("gruard")
+LOGGER.addHandler(logging.NullHandler())  # a command that does not ask for logs gets none
 
 
 def event(name: str, level: int = logging.INFO, **fields: Any) -> None:

@@ -12,7 +12,7 @@ from tests.service.cli import ROOT, Said, command, environment, gruard
 
 # Only what a few seconds show is claimed here; how much is found is claimed where there is time to find it.
 SHORT = ("--seconds", "3", "--speed", "600", "--port", "0", "--devices", "8")
-MODEL = {"GRUARD_MODELS__DEFAULT": "pump"}
+MODEL = {"GRUARD_MODELS__DEFAULT": "pump"}  # every device of the fleet has a model of its own class
 
 
 @pytest.fixture(scope="module")
