@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from service.errors import InputError
-from service.streams.files import delimited, messages, recording
+from service.streams.files import delimited, recording
 from service.streams.files.sources import Source
 
 
@@ -41,12 +41,18 @@ def _bytes(source: Source) -> bytes:
 def _parsed(data: bytes, name: str) -> tuple[pl.DataFrame, list[str]]:
     if data[:4] == b"PAR1":
         frame = _parquet(data, name)
-        return messages.table(frame, name) if recording.is_recording(frame.columns) else (frame, ["Parquet"])
+        return _recorded(frame, name) if recording.is_recording(frame.columns) else (frame, ["Parquet"])
     bare = data.removeprefix(b"\xef\xbb\xbf")
     start = bare[:4096].lstrip()[:1]
     if start in (b"{", b"["):
         return _json(bare, name, start == b"["), ["JSON" if start == b"[" else "JSON lines"]
     return delimited.table(data, name)
+
+
+def _recorded(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
+    from service.streams.files import messages  # the decoder and all: only recordings need it
+
+    return messages.table(frame, name)
 
 
 def _parquet(data: bytes, name: str) -> pl.DataFrame:

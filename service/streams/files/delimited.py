@@ -21,8 +21,8 @@ def table(data: bytes, name: str) -> tuple[pl.DataFrame, list[str]]:
     text, notes = _utf8(data, name)
     text = _lines(text)
     delimiter = sniff(text)
-    _rectangular(text, delimiter, name)
-    header = _header(text, delimiter, name)
+    first = text[: _rectangular(text, delimiter, name) + 1]
+    header = _header(first, delimiter, name)
     try:
         frame = pl.read_csv(
             io.BytesIO(text),
@@ -36,8 +36,16 @@ def table(data: bytes, name: str) -> tuple[pl.DataFrame, list[str]]:
         raise InputError(f"{name}: it has a header line and no rows") from None
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{name}: not a readable CSV: {str(error).splitlines()[0]}") from None
-    stripped = frame.with_columns(pl.all().str.strip_chars())
-    return stripped, [*notes, f"CSV with {DELIMITERS[delimiter]}s"]
+    if _padded(text, delimiter):
+        frame = frame.with_columns(pl.all().str.strip_chars())
+    return frame, [*notes, f"CSV with {DELIMITERS[delimiter]}s"]
+
+
+def _padded(text: bytes, delimiter: str) -> bool:
+    marks = (delimiter, "\n", '"')
+    return any(pad + mark in text for mark in map(str.encode, marks) for pad in (b" ", b"\t")) or any(
+        mark + pad in text for mark in map(str.encode, marks) for pad in (b" ", b"\t")
+    )
 
 
 def _utf8(data: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -93,7 +101,8 @@ def _counts(text: bytes, delimiter: str) -> tuple[NDArray[np.int64], NDArray[np.
     return at, np.diff(np.searchsorted(np.flatnonzero(marks), at), prepend=0)
 
 
-def _rectangular(text: bytes, delimiter: str, name: str) -> None:
+def _rectangular(text: bytes, delimiter: str, name: str) -> int:
+    """Where the first line ends. Raises InputError unless all have as many fields as it."""
     ends, counts = _counts(text, delimiter)
     if not len(ends) or ends[-1] != len(text) - 1:
         raise InputError(f"{name}: a quote is opened and never closed")
@@ -103,10 +112,10 @@ def _rectangular(text: bytes, delimiter: str, name: str) -> None:
         raise InputError(f"{name}: line {line} has {fields} fields where the first line has {int(counts[0]) + 1}")
     if len(ends) == 1:
         raise InputError(f"{name}: it has one line, a header line and rows are needed")
+    return int(ends[0])
 
 
-def _header(text: bytes, delimiter: str, name: str) -> list[str]:
-    first = text[: int(_counts(text, delimiter)[0][0]) + 1]
+def _header(first: bytes, delimiter: str, name: str) -> list[str]:
     row = pl.read_csv(io.BytesIO(first), separator=delimiter, has_header=False, infer_schema=False).row(0)
     names = [(cell or "").strip() for cell in row]
     if _is_data(names):
@@ -123,8 +132,8 @@ def _header(text: bytes, delimiter: str, name: str) -> list[str]:
 
 def _is_data(names: list[str]) -> bool:
     filled = [title for title in names if title]
-    if filled in ([str(n) for n in range(len(filled))], [str(n + 1) for n in range(len(filled))]):
-        return False  # numbered columns are names
     numbers = [title for title in filled if re.fullmatch(r"[-+]?\d*[.]?\d+(?:[eE][-+]?\d+)?|nan|NaN", title)]
+    if numbers in ([str(n) for n in range(len(numbers))], [str(n + 1) for n in range(len(numbers))]):
+        return False  # numbered columns are names
     dated = any(re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b", title) for title in filled)
     return dated or 2 * len(numbers) > len(filled)

@@ -29,29 +29,30 @@ def numbers(column: pl.Series) -> Numbers:
 
 
 def _read(column: pl.Series) -> Numbers:
-    filled = column.set(column.str.to_lowercase().is_in(MISSING), None)
-    values = filled.cast(pl.Float64, strict=False)
-    given = filled.len() - filled.null_count()
-    unread = filled.filter(values.is_null() & filled.is_not_null())
+    values = column.cast(pl.Float64, strict=False)
+    unread = column.filter(values.is_null() & column.is_not_null())
+    unread = unread.filter(~unread.str.to_lowercase().is_in(MISSING))  # only what is no number: the others are many
     odd = unread[0] if len(unread) else None
-    if given == 0 or len(unread) > TOLERATED * given:
+    given = len(values) - values.null_count() + len(unread)
+    if given == 0 or values.is_nan().all() or len(unread) > TOLERATED * given:
         comma = len(unread) > 0 and bool(unread.str.contains(r"^[-+]?\d+(,\d+)+$").mean() >= 0.9)  # type: ignore[operator]
         return Numbers(None, 0, odd, comma)
-    return _finite(values, filled)
+    return _finite(values, column)
 
 
 def _finite(values: pl.Series, given: pl.Series) -> Numbers:
     raw = values.to_numpy()
     far = ~(np.abs(raw) <= LARGEST)  # also NaN and missing
-    refused = far & given.is_not_null().to_numpy() & ~_plain_nan(given)
+    refused = np.zeros(len(raw), np.bool_)
+    if far.any():
+        refused = far & given.is_not_null().to_numpy() & ~_missing(given)
     out = np.where(far, np.nan, raw).astype(np.float32)
     first = str(given[int(np.flatnonzero(refused)[0])]) if refused.any() else None
     return Numbers(out, int(refused.sum()), first)
 
 
-def _plain_nan(given: pl.Series) -> NDArray[np.bool_]:
-    """NaN is how float columns say missing: nothing to tell about it."""
-    if not given.dtype.is_float():
-        return np.zeros(len(given), np.bool_)
-    found: NDArray[np.bool_] = np.isnan(given.to_numpy())
+def _missing(given: pl.Series) -> NDArray[np.bool_]:
+    """Cells that say themselves that they hold nothing: there is nothing to tell about them."""
+    said = given.is_nan() if given.dtype.is_float() else given.cast(pl.String).str.to_lowercase().is_in(MISSING)
+    found: NDArray[np.bool_] = said.fill_null(True).to_numpy()
     return found

@@ -74,7 +74,7 @@ def test_a_column_without_name_gets_its_place_as_name() -> None:
     assert cells(b",a\n0,1.5\n1,2.5\n")[0] == ["(column 1)", "a"]
 
 
-@pytest.mark.parametrize("header", ["0,1,2", "1,2,3"])
+@pytest.mark.parametrize("header", ["0,1,2", "1,2,3", "time,1,2", "0,1,label"])
 def test_numbered_columns_are_a_header(header: str) -> None:
     assert cells(f"{header}\n0.5,0.6,0.7\n".encode())[0] == header.split(",")
 
