@@ -35,8 +35,8 @@ def _fire_table(overlay: Overlay, number: int, now: int, rules: dict[str, TableR
     """Fire what is due in one table; the earliest deadline that is left."""
     table = overlay.partition.tables[number]
     own = rules[table.key]
-    slots = table.alive()
-    overlay.rows(number, slots[_deadline(table.columns, slots, own) <= now])
+    suspects = [slots[_deadline(table.columns, slots, own) <= now] for slots in table.alive()]
+    overlay.rows(number, np.concatenate([np.empty(0, np.intp), *suspects]))
     work = overlay.works[number]
     rows = np.array([row for row in range(len(work)) if row not in work.dead], np.intp)
     for row in rows[_deadline(work.columns, rows, own) <= now].tolist():
@@ -49,9 +49,9 @@ def _fire_table(overlay: Overlay, number: int, now: int, rules: dict[str, TableR
             overlay.forget(number, row)
     copied = np.zeros(len(table.ids), bool)
     copied[work.slots[work.slots < len(table.ids)]] = True
-    left = slots[~copied[slots]]
     rows = np.array([row for row in rows.tolist() if row not in work.dead], np.intp)
-    return int(min(_deadline(c, r, own).min(initial=FOREVER) for c, r in ((table.columns, left), (work.columns, rows))))
+    left = [_deadline(table.columns, slots[~copied[slots]], own).min(initial=FOREVER) for slots in table.alive()]
+    return int(min(_deadline(work.columns, rows, own).min(initial=FOREVER), *left, FOREVER))
 
 
 def _deadline(columns: Columns, rows: NDArray[np.intp], rules: TableRules) -> NDArray[np.int64]:

@@ -5,8 +5,9 @@ and `Work.fold` writes them back once the caller has committed. What only troubl
 odd values) is a `Case` beside the row, so a healthy device pays nothing for it.
 """
 
+import mmap
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from service.detector.scoring import Plan
 
 PAGE = 64  # rows
 PAGE_BYTES = 256 * 1024  # a page of wide rows holds fewer, so a snapshot record stays small
+STRETCH = 16_384  # rows looked at together when all have to be
 NEVER = np.iinfo(np.int64).min // 4
 
 ALERTING = np.uint8(1)  # a process alert is open
@@ -86,7 +88,7 @@ class Table:
         return self.free[nth] if nth < len(self.free) else len(self.ids) + nth - len(self.free)
 
     def reserve(self, slots: int) -> None:
-        """Room for slots 0 to slots - 1. Doubling costs no memory: untouched pages are never resident."""
+        """Room for slots 0 to slots - 1. Doubling costs no memory: the half not yet used is not resident."""
         while len(self.ids) < slots:
             self.ids.append(None)
         capacity = len(self.mark)
@@ -94,18 +96,27 @@ class Table:
             return
         capacity = max(PAGE, 2 * capacity, slots)
         for name, column in self.columns.items():
-            grown = np.empty((capacity, *column.shape[1:]), column.dtype)
+            grown = mapped((capacity, *column.shape[1:]), column.dtype)
             grown[: len(column)] = column
             self.columns[name] = grown
         self.mark = np.empty(capacity, np.int32)
 
-    def alive(self) -> Indexes:
-        return np.fromiter((slot for slot, id_ in enumerate(self.ids) if id_ is not None), np.intp)
+    def alive(self) -> Iterator[Indexes]:
+        """Slots in use, a stretch at a time, so that looking at everybody takes no memory a device."""
+        for first in range(0, len(self.ids), STRETCH):
+            ids = self.ids[first : first + STRETCH]
+            yield np.array([first + i for i, id_ in enumerate(ids) if id_ is not None], np.intp)
 
     def release(self, slot: int) -> None:
         self.ids[slot] = None
         self.cases.pop(slot, None)
         insort(self.free, slot)
+
+
+def mapped(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array in pages of its own: those never touched are not resident, and all go back when it is dropped."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    return np.ndarray(shape, dtype, buffer=mmap.mmap(-1, max(size, 1)))
 
 
 class Work:

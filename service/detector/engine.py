@@ -249,9 +249,8 @@ class Detector:
         own = self._partitions[partition]
         tally = Counter({"devices": len(own.codes)})
         for table in own.tables:
-            slots = table.alive()
             warm_up = max(table.layout.bundle.manifest.warm_up, 1)
-            tally["warming"] += int((table.columns["count"][slots] < warm_up).sum())
+            tally["warming"] += sum(int((table.columns["count"][slots] < warm_up).sum()) for slots in table.alive())
             tally.update(f"open/{a.kind}/{a.severity}" for case in table.cases.values() for a in case.open())
         return dict(tally)
 
