@@ -144,7 +144,7 @@ def _live(life: Life, crash_at: str) -> None:
 
 # A server that has imported everything and never made a thread forks the processes: milliseconds instead of a second.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.service.rig"])
+_CONTEXT.set_forkserver_preload(["tests.service.rig", "tests.service.real"])
 
 
 @dataclass(frozen=True)
