@@ -51,11 +51,12 @@ def feed(
     speed: seconds of event time a second, 0 = as fast as it can. show: takes the lines that say what was inferred.
     Blocks until all is written. Raises InputError, UsageError, UnavailableError, ConfigurationError.
     """
-    log = open_log(settings)
+    _check(settings)
+    frames = read(inputs, options)
+    for line in frames.described:
+        show(line)
+    log = EmbeddedLog(settings.embedded.path, settings.embedded.partitions)
     try:
-        frames = read(inputs, options)
-        for line in frames.described:
-            show(line)
         pace = Pace(speed, clock or WallClock())
         with Progress("feeding", frames.readings) as progress:
             for chunk in chunks(frames, BATCH):
@@ -65,11 +66,9 @@ def feed(
     return frames.readings
 
 
-def open_log(settings: Settings) -> EmbeddedLog:
-    """The configured stream, made where there is none yet. Raises ConfigurationError for a stream that has no feed."""
+def _check(settings: Settings) -> None:
     if settings.stream.kind != "embedded":
         raise ConfigurationError(f"stream.kind {settings.stream.kind}: files can be fed into `embedded` only")
-    return EmbeddedLog(settings.embedded.path, settings.embedded.partitions)
 
 
 def _append(log: EmbeddedLog, chunk: Chunk, pace: "Pace", progress: Progress) -> None:

@@ -103,7 +103,7 @@ def test_a_pause_of_days_is_cut_to_an_hour(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_leaves_the_stream_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         feed([str(tmp_path / "gone.csv")], Options(), configured(tmp_path))
-    assert not records(configured(tmp_path))
+    assert not configured(tmp_path).embedded.path.exists()
 
 
 def test_another_stream_than_the_embedded_one_is_refused(tmp_path: Path) -> None:

@@ -36,12 +36,14 @@ def read(inputs: Sequence[str], options: Options) -> Frames:
     parts: dict[str, list[Part]] = {}
     told: list[list[str]] = []
     named = sources(inputs)
+    columns: dict[str, None] = {}
     for source in named:
-        lines, found = _file(source, options)
+        lines, found = _file(source, options, columns)
         told.append(lines)
         for device, part in found:
             parts.setdefault(device, []).append(part)
-    _columns_asked(parts, options)
+    if absent := [name for name in options.sensors or () if name not in columns]:
+        raise InputError(f"--sensors {absent[0]!r} is not a column of any input; there are: {', '.join(columns)}")
     frames = tuple(_frame(device, found, options) for device, found in parts.items())
     union = tuple(dict.fromkeys(name for frame in frames for name in frame.sensors))
     period = _period(frames, options)
@@ -55,8 +57,10 @@ def _check(options: Options) -> None:
         raise UsageError("--sensors names none")
 
 
-def _file(source: Source, options: Options) -> tuple[list[str], list[tuple[str, Part]]]:
+def _file(source: Source, options: Options, columns: dict[str, None]) -> tuple[list[str], list[tuple[str, Part]]]:
+    """Lines to show and the parts by device; `columns` gathers the names that all files have."""
     table, notes = content.table(source)
+    columns |= dict.fromkeys(table.columns)
     roles = Reader(table, options, source.name).read()
     if not roles.sensors:
         there = "; ".join(roles.lines)
@@ -107,13 +111,6 @@ def _part(source: Source, roles: Roles, rows: NDArray[np.int64]) -> Part:
     classes = None if roles.classes is None else roles.classes[int(rows[0])]
     first = source.start if roles.device is None else 0
     return Part(classes, times, first, {name: column[rows] for name, column in roles.sensors.items()}, len(rows))
-
-
-def _columns_asked(parts: dict[str, list[Part]], options: Options) -> None:
-    there = dict.fromkeys(name for found in parts.values() for part in found for name in part.sensors)
-    for name in options.sensors or ():
-        if name not in there:
-            raise InputError(f"--sensors {name!r} is not a column of any input; there are: {', '.join(there)}")
 
 
 def _frame(device: str, parts: list[Part], options: Options) -> Frame:

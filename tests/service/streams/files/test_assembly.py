@@ -111,7 +111,7 @@ def test_sensors_asked_for_are_those_and_in_that_order(tmp_path: Path) -> None:
     frames = read([path], Options(sensors=("c", "a")))
     assert frames.sensors == ("c", "a")
     assert frames.frames[0].values.tolist() == [[3.5, 1.5], [4, 2.5]]
-    with pytest.raises(InputError, match=r"'d' is not a column of any input; there are: c"):
+    with pytest.raises(InputError, match=r"'d' is not a column of any input; there are: a, b, c$"):
         read([path], Options(sensors=("c", "d")))
 
 
