@@ -4,21 +4,18 @@ The worker, a restore and a backtest of recorded raw messages all step through h
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from service.decoding import Decoder
+from service.detector import Detector
 from service.errors import DataRuleError
 from service.journal import Entry
 from service.records import Outcome, Readings, Records
 
-if TYPE_CHECKING:
-    from service.decoding import Decoder
-    from service.detector import Detector
-
 
 @dataclass(frozen=True)
 class Engine:
-    detector: "Detector"
-    decoder: "Decoder"
+    detector: Detector
+    decoder: Decoder
 
     def step(self, records: Records) -> tuple[Readings, Outcome]:
         readings = self.decoder.decode(records)

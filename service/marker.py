@@ -62,4 +62,4 @@ class Pages:
 
 
 def _sum(key: str, value: bytes) -> int:
-    return zlib.crc32(value, zlib.crc32(key.encode()))
+    return zlib.crc32(value, zlib.crc32(f"{len(key)}/{key}".encode("utf-8", "surrogatepass")))

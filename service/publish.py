@@ -20,7 +20,7 @@ MAX_ERROR = 500
 class Origin:
     """Who publishes, for headers. `readings` is the text of all settings that decide how a message is read."""
 
-    topic: str = "readings"
+    topic: str = "telemetry.readings.v1"
     group: str = "gruard"
     version: str = "0"
     model: str = ""

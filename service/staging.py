@@ -5,18 +5,15 @@ Nothing here is applied and nothing written; a transaction that fails is dropped
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from service import journal, ledger, publish
+from service.detector import Detector
 from service.journal import Entry
 from service.marker import KEY, Marker, Pages
 from service.publish import Origin
 from service.records import Outcome, Readings, Records
 from service.restore import Adoption, Restored
 from service.streams.port import Committed, StateRecord, Transaction
-
-if TYPE_CHECKING:
-    from service.detector import Detector
 
 
 @dataclass
@@ -73,7 +70,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class Stager:
-    detector: "Detector"
+    detector: Detector
     origin: Origin
     fingerprint: str
     wall_ms: Callable[[], int]  # for headers alone
@@ -143,7 +140,7 @@ class Stager:
             staged.transaction.offsets[partition] = Committed(position, marker.text())
 
 
-def settle(staged: Staged, running: dict[int, Running], detector: "Detector", clock_ms: int) -> None:
+def settle(staged: Staged, running: dict[int, Running], detector: Detector, clock_ms: int) -> None:
     """After the commit: what was staged is so. Folds, marks pages clean, moves positions on."""
     for step in staged.steps:
         detector.fold(step.outcome)
@@ -165,7 +162,7 @@ def journal_keys(restored: Restored) -> list[str]:
     return [entry.key for entry in restored.entries]
 
 
-def tick_step(detector: "Detector", running: Running, time_ms: int) -> Step:
+def tick_step(detector: Detector, running: Running, time_ms: int) -> Step:
     entry = journal.tick(running.position, running.sequence, time_ms)
     outcome = detector.tick(running.partition, running.position, time_ms)
     return Step(running.partition, outcome, running.position, running.sequence + 1, entry=entry)
