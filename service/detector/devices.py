@@ -81,7 +81,7 @@ class Table:
         self.cases: dict[int, Case] = {}
         self.dirty: set[int] = set()  # pages
         self.written: dict[int, int] = {}  # page -> the snapshot it was last part of
-        self.mark = np.empty(0, np.int32)
+        self._capacity = 0
 
     def slot(self, nth: int) -> int:
         """The slot that the nth newcomer from now gets."""
@@ -91,15 +91,13 @@ class Table:
         """Room for slots 0 to slots - 1. Doubling costs no memory: the half not yet used is not resident."""
         while len(self.ids) < slots:
             self.ids.append(None)
-        capacity = len(self.mark)
-        if slots <= capacity:
+        if slots <= self._capacity:
             return
-        capacity = max(PAGE, 2 * capacity, slots)
+        self._capacity = capacity = max(PAGE, 2 * self._capacity, slots)
         for name, column in self.columns.items():
             grown = mapped((capacity, *column.shape[1:]), column.dtype)
             grown[: len(column)] = column
             self.columns[name] = grown
-        self.mark = np.empty(capacity, np.int32)
 
     def alive(self) -> Iterator[Indexes]:
         """Slots in use, a stretch at a time, so that looking at everybody takes no memory a device."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.bundle import Bundle
-from service.detector.devices import NEVER, Layout, Table, Work
+from service.detector.devices import NEVER, Layout, Table, Work, mapped
 from service.detector.directory import Directory
 from service.detector.order import StreamTime
 from service.manifest import WIDTHS
@@ -114,7 +114,7 @@ class Overlay:
         """Work rows of these slots (repeats allowed), copied when they were not yet."""
         if table in self.works:
             return self.works[table].touch(slots)
-        mark = self.partition.tables[table].mark
+        mark = mapped((len(self.partition.tables[table].ids) + 1,), np.dtype(np.int32))  # scratch of this step alone
         order = np.arange(len(slots), dtype=np.int32)
         mark[slots] = order
         unique = slots[mark[slots] == order]  # one of each, without a sort
