@@ -59,8 +59,9 @@ class Database:
             raise
 
     def _prepare(self) -> None:
-        application, version = self._pragma("application_id"), self._pragma("user_version")
+        # Tables first: where there are any, whoever made them has committed the numbers beside them.
         tables = self.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        application, version = self._pragma("application_id"), self._pragma("user_version")
         if (application, version) != (APPLICATION, SCHEMA_VERSION) and tables:
             raise DataRuleError(
                 f"embedded.path {self.path} is not a Gruard file of schema {SCHEMA_VERSION} "

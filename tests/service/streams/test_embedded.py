@@ -187,6 +187,31 @@ def test_a_file_that_is_none_of_ours_is_refused_in_one_line(tmp_path, make, erro
     assert "\n" not in str(caught.value)
 
 
+def _make_and_append(path, together, said):
+    together.wait()
+    try:
+        log = EmbeddedLog(path, PARTITIONS)
+        log.append(messages(10))
+        said.put("")
+    except Exception as error:
+        said.put(repr(error))
+
+
+def test_processes_that_make_the_file_at_once_agree_on_it(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    for attempt in range(2):
+        together, said, path = context.Barrier(4), context.Queue(), tmp_path / f"{attempt}.db"
+        processes = [context.Process(target=_make_and_append, args=(path, together, said)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        assert [said.get(timeout=30) for _ in processes] == [""] * 4
+        for process in processes:
+            process.join()
+        log = EmbeddedLog(path)
+        assert sum(log.ends().values()) == 40
+        log.close()
+
+
 def test_a_file_of_a_later_schema_is_refused(log):
     log.log.database.connection.execute("PRAGMA user_version = 2")
     with pytest.raises(DataRuleError, match="schema 2"):
