@@ -90,7 +90,7 @@ def evaluate_bundle(arguments: argparse.Namespace) -> int:
 
 def export_run(arguments: argparse.Namespace) -> int:
     step, manifest, evidence = bundles.read_run(arguments.run_folder)
-    graph = export.fill(export.graph(step), export.buffers(step))
+    graph = export.graph(step)
     changed = {"sha256": sha256(graph).hexdigest(), "version": arguments.version or manifest.version}
     fitted = Fitted(step, graph, manifest.model_copy(update=changed), evidence)
     _show(bundles.write(fitted, arguments.output))

@@ -1,13 +1,12 @@
 """The filter step as ONNX bytes, the golden vectors, and the proof that both arithmetics agree.
 
-`graph` exports once; `fill` puts calibrated buffers into the exported bytes, so calibration can run the very graph that
-ships. `assert_parity` runs torch and onnxruntime side by side over a long history, each on its own state.
+`graph` exports a shape once and then puts weights and buffers into it, so calibration runs the very graph that ships.
+`assert_parity` runs torch and onnxruntime side by side over a long history, each on its own state.
 """
 
-import copy
 import logging
 import warnings
-from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import onnx
@@ -18,43 +17,37 @@ from onnx import numpy_helper
 from service.errors import GruardError
 from service.inference import session
 from service.manifest import Array, Golden
+from training.network import Forecaster, Shape
 from training.replay import Inputs
 from training.step import INPUTS, OUTPUTS, Step
 
 OPSET = 18
 ROWS = 16  # the smallest batch that is ever stepped
 TOLERANCE = 1e-5  # absolute plus relative
-FILLED = (
-    "period",
-    "mu",
-    "spread",
-    "scored",
-    "dead_zone",
-    "weight",
-    "level_unit",
-    "change_unit",
-    "band",
-    "reference_band",
-)
-
 Floats = NDArray[np.float32]
 
 
 def graph(step: Step) -> bytes:
-    """Export with stand-in buffers (see `fill`). Blocks for seconds."""
-    stand_in = copy.deepcopy(step).eval()
-    for number, name in enumerate(FILLED):  # all different, or the exporter makes one of two that are equal
-        buffer = stand_in.get_buffer(name)
-        buffer.copy_(torch.linspace(number + 1.1, number + 1.9, buffer.numel()).view_as(buffer))
+    """The step's graph with its weights and buffers. Blocks for seconds where its shape is new to this process."""
+    return _filled(_structure(step.shape, step.weighted), step)
+
+
+@cache
+def _structure(shape: Shape, weighted: bool) -> bytes:
+    """A graph of stand-in numbers, all different: of two initialisers that are equal the exporter makes one."""
+    step = Step(Forecaster(shape), 1.0, weighted).eval()
+    with torch.no_grad():
+        for number, tensor in enumerate(step.state_dict().values(), start=1):
+            tensor.copy_(torch.linspace(number + 0.1, number + 0.9, tensor.numel()).view_as(tensor))
     each = [torch.zeros(ROWS) for _ in range(4)]  # one object twice would become one input
     each[1] = each[1].long()
-    arguments = (torch.zeros(ROWS, step.shape.sensors), *each, torch.zeros(ROWS, step.size))
+    arguments = (torch.zeros(ROWS, shape.sensors), *each, torch.zeros(ROWS, step.size))
     batch = torch.export.Dim("batch")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # names packages of images that nobody needs here
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            stand_in,
+            step,
             arguments,
             dynamo=True,
             input_names=list(INPUTS),
@@ -80,23 +73,20 @@ def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
     return bare
 
 
-def fill(exported: bytes, buffers: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """The same graph with these buffers (names of `FILLED`)."""
-    model = onnx.load_from_string(exported)
+def _filled(structure: bytes, step: Step) -> bytes:
+    model = onnx.load_from_string(structure)
     places = {initializer.name: initializer for initializer in model.graph.initializer}
-    for name, value in buffers.items():
+    for name, value in step.state_dict().items():
+        if name.startswith("forecaster.later.") or (name == "weight" and not step.weighted):
+            continue  # later horizons are for training alone; among one sensor there is nothing to weigh
         place = places.get(name)
         if place is None or list(place.dims) != list(value.shape):
             raise GruardError(
-                f"the exported graph has no buffer {name!r} of shape {value.shape}: the exporter folded it"
+                f"the exported graph has no {name!r} of shape {list(value.shape)}: the exporter folded it"
             )
-        place.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+        place.CopyFrom(numpy_helper.from_array(value.numpy(), name))
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)
-
-
-def buffers(step: Step) -> dict[str, Floats]:
-    return {name: step.get_buffer(name).numpy() for name in FILLED}
 
 
 @torch.no_grad()

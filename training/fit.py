@@ -47,6 +47,7 @@ def fit(
 ) -> Trained:
     """Train; `tell` hears of each epoch. Blocks for seconds to minutes."""
     torch.set_num_threads(settings.threads)
+    torch.set_flush_denormal(True)  # as onnxruntime will: the order of sessions and fits must not change a bit
     torch.manual_seed(settings.seed)
     forecaster = Forecaster(shape, settings.dropout).to(settings.device)
     rows = rows.to(settings.device)

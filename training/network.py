@@ -53,16 +53,31 @@ def pause_input(pauses: Tensor) -> Tensor:
     return torch.log(pauses + 1.0) - math.log(2.0)
 
 
+class Head(nn.Module):
+    """Hidden units, and of each sensor its own change and deviation, to its change over one horizon."""
+
+    def __init__(self, units: int, sensors: int) -> None:
+        super().__init__()
+        self.sensors = sensors
+        self.reads = nn.Parameter(torch.randn(units, sensors) * 0.01)
+        self.bias = nn.Parameter(torch.zeros(sensors))
+        self.from_change = nn.Parameter(torch.zeros(sensors))
+        self.from_deviation = nn.Parameter(torch.zeros(sensors))
+
+    def forward(self, hidden: Tensor, inputs: Tensor) -> Tensor:
+        change, deviation = inputs[..., : self.sensors], inputs[..., self.sensors : 2 * self.sensors]
+        own = change * self.from_change + deviation * self.from_deviation
+        return torch.matmul(hidden, self.reads) + self.bias + own
+
+
 class Forecaster(nn.Module):
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
         self.cell = CELLS[shape.cell](shape.inputs, shape.units)
         self.cell.begin_deaf(range(3 * shape.sensors, shape.inputs))
-        outputs = shape.horizons * shape.sensors
-        self.head = nn.Parameter(torch.randn(shape.units, outputs) * 0.01)
-        self.head_bias = nn.Parameter(torch.zeros(outputs))
-        self.skips = nn.Parameter(torch.zeros(2, outputs))
+        self.next = Head(shape.units, shape.sensors)
+        self.later = nn.ModuleList(Head(shape.units, shape.sensors) for _ in range(shape.horizons - 1))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs: Tensor, memory: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,16 +93,10 @@ class Forecaster(nn.Module):
                 memory = memory * keep[row].unsqueeze(1)
             hidden, memory = self.cell.advance(projected[row], memory)
             hiddens.append(hidden)
-        read = torch.matmul(self.dropout(torch.stack(hiddens)), self.head) + self.head_bias
-        sensors, per_horizon = self.shape.sensors, (self.shape.horizons, self.shape.sensors)
-        change, deviation = inputs[..., None, :sensors], inputs[..., None, sensors : 2 * sensors]
-        skips = self.skips.view(2, *per_horizon)
-        return read.unflatten(-1, per_horizon) + change * skips[0] + deviation * skips[1], memory
+        hidden = self.dropout(torch.stack(hiddens))
+        return torch.stack([head(hidden, inputs) for head in (self.next, *self.later)], dim=2), memory
 
     def step(self, inputs: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """One reading of each device: the change over the first horizon (rows, sensors), and the next memory."""
-        sensors = self.shape.sensors
         hidden, memory = self.cell.advance(self.cell.project(inputs), memory)
-        read = torch.matmul(hidden, self.head[:, :sensors]) + self.head_bias[:sensors]
-        own = inputs[:, :sensors] * self.skips[0, :sensors] + inputs[:, sensors : 2 * sensors] * self.skips[1, :sensors]
-        return read + own, memory
+        return self.next(hidden, inputs), memory

@@ -95,13 +95,12 @@ def _calibrated(step: Step, material: Material) -> bytes:
     """Fill the step's buffers and return the graph with the same ones."""
     normal = material.normal
     _set(step, mu=normal.mu, spread=normal.spread, scored=np.float32(normal.scored))
-    exported = export.graph(step)
-    raw = replay.trace(export.fill(exported, export.buffers(step)), step.forecaster.cell.size, material.data)
+    raw = replay.trace(export.graph(step), step.forecaster.cell.size, material.data)
     found = calibrate.calibrate(raw, material.splits, material.rules)
     _set(step, dead_zone=found.dead_zone, weight=found.weight)
     _set(step, level_unit=found.level_unit, change_unit=found.change_unit)
     _set(step, band=normal.spread * found.dead_zone, reference_band=normal.spread * found.level_unit[1])
-    return export.fill(exported, export.buffers(step))
+    return export.graph(step)
 
 
 def _set(step: Step, **values: NDArray[np.float32]) -> None:

@@ -76,7 +76,8 @@ class Step(nn.Module):
         self.register_buffer("reference_band", torch.ones(sensors))
         self.register_buffer("taus", torch.tensor(TAUS).view(3, 1))
         self.register_buffer("gains", 1 - torch.exp(-1 / torch.tensor(TAUS)).view(3, 1))
-        self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32))
+        if self.shape.season:
+            self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32))
 
     @property
     def size(self) -> int:
@@ -169,7 +170,7 @@ class Step(nn.Module):
         learns = (learn > 0).float().unsqueeze(1)
         turned = (hour != was.hour).float() * learns
         finished = turned * (was.readings > 0).float()
-        gain = torch.maximum(1.0 / (torch.floor(was.hours / BINS) + 1.0), self.bins[:1] + SEASON_GAIN)
+        gain = (1.0 / (torch.floor(was.hours / BINS) + 1.0)).clamp(min=SEASON_GAIN)
         place = (self.bins == was.hour).float().unsqueeze(2) * finished.unsqueeze(2)  # (rows, BINS, 1)
         first = (day == 0).float()
         day = day + place * torch.maximum(gain.unsqueeze(2), first) * (was.visit.unsqueeze(1) - day)
