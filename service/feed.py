@@ -6,7 +6,7 @@ it back. Arrival is when the stream took the message; `--speed` spreads the arri
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from service.streams.embedded import EmbeddedLog, Message
 from service.streams.files import Options, read
 from service.streams.files.merge import Chunk, chunks
 from service.streams.files.messages import messages
+from service.streams.files.pipe import frames_of_pipe
 
 BATCH = 4096  # messages appended in one transaction
 PACED_S = 0.1  # of the clock: what is due within is appended together when a speed is asked for
@@ -49,21 +50,25 @@ def feed(
     """Write every reading of the inputs into the configured stream; how many there were.
 
     speed: seconds of event time a second, 0 = as fast as it can. show: takes the lines that say what was inferred.
-    Blocks until all is written. Raises InputError, UsageError, UnavailableError, ConfigurationError.
+    Standard input alone (`-`) is fed as it comes, until it ends. Blocks until all is written.
+    Raises InputError, UsageError, UnavailableError, ConfigurationError.
     """
     _check(settings)
-    frames = read(inputs, options)
-    for line in frames.described:
+    parts = iter(frames_of_pipe(options)) if list(inputs) == ["-"] else iter([read(inputs, options)])
+    first = next(parts)
+    for line in first.described:
         show(line)
     log = EmbeddedLog(settings.embedded.path, settings.embedded.partitions)
     try:
-        pace = Pace(speed, clock or WallClock())
-        with Progress("feeding", frames.readings) as progress:
-            for chunk in chunks(frames, BATCH):
-                _append(log, chunk, pace, progress)
+        pace, readings = Pace(speed, clock or WallClock()), 0
+        with Progress("feeding", first.readings if list(inputs) != ["-"] else None) as progress:
+            for frames in chain([first], parts):
+                for chunk in chunks(frames, BATCH):
+                    _append(log, chunk, pace, progress)
+                readings += frames.readings
     finally:
         log.close()
-    return frames.readings
+    return readings
 
 
 def _check(settings: Settings) -> None:

@@ -32,9 +32,9 @@ class Axis:
         return np.asarray(moved, np.float64)
 
     def span(self, life: Life, last_ms: int) -> tuple[float, float]:
-        """Where an alert begins and ends; one that is open ends where the run does."""
+        """Where an alert begins and ends: at the device's last reading at the latest, for nothing is known after it."""
         start = unix_ms(life.first["onset_time"])
-        end = unix_ms(life.last["resolved_time"]) if life.last["resolved_time"] else last_ms
+        end = min(unix_ms(life.last["resolved_time"]), last_ms) if life.last["resolved_time"] else last_ms
         at = self.of(np.array([start, max(start, end)]))
         return float(at[0]), float(at[1])
 

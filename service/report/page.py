@@ -68,8 +68,9 @@ def _summary(story: Story, alerts: dict[str, list[Life]], axis: Axis) -> str:
     parts.append(f"</div></section><section><h2>Models and settings</h2>{_models(story)}{_settings(story)}</section>")
     shown = {device: own for device, own in alerts.items() if any(life.kind == "process" for life in own)}
     if len(shown) > 1:
-        known = [story.tally.devices[device] for device in shown]
-        picture = pictures.timeline(shown, axis, min(d.first_ms for d in known), max(d.last_ms for d in known))
+        known = story.tally.devices
+        seen = {device: (known[device].first_ms, known[device].last_ms) for device in shown}
+        picture = pictures.timeline(shown, axis, seen)
         parts.append(f"<section><h2>When</h2>{_picture(picture, 'alerts of each device over time')}</section>")
     left = len(story.tally.devices) - len(story.devices)
     note = f"<p class=note>{left:,} more devices are in alerts.jsonl and the scores.</p>" if left else ""

@@ -207,15 +207,18 @@ def distribution(counts: NDArray[np.int64]) -> str:
     return out[0]
 
 
-def timeline(alerts: dict[str, list[Life]], axis: Axis, first_ms: int, last_ms: int) -> str:
-    """When which of the shown devices had an alert."""
+def timeline(alerts: dict[str, list[Life]], axis: Axis, seen: dict[str, tuple[int, int]]) -> str:
+    """When which of the shown devices had an alert. seen: first and last reading of each, Unix ms."""
     names = list(alerts)
+    first_ms, last_ms = min(first for first, _ in seen.values()), max(last for _, last in seen.values())
     height = 0.8 + 0.27 * len(names)
     with _figure(11, height) as (figure, out):
         each = figure.subplots(gridspec_kw=_margins(11, height, left=2.1, right=0.2, top=0.1))
         for row, name in enumerate(names):
+            begin, stop = axis.of(np.array(seen[name])).tolist()
+            each.plot([begin, stop], [row, row], color=FAINT, linewidth=1.5, zorder=0)
             for life in alerts[name]:
-                start, end = axis.span(life, last_ms)
+                start, end = axis.span(life, seen[name][1])
                 colour = COLOURS["data_quality" if life.kind == "data_quality" else life.severity]
                 height, alpha = (0.34, 0.75) if life.kind == "process" else (0.05, 0.4)
                 each.broken_barh([(start, max(end - start, 0))], (row - height, 2 * height), color=colour, alpha=alpha)

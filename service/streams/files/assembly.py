@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -31,19 +31,40 @@ class Part:
     rows: int
 
 
+@dataclass(frozen=True)
+class Contents:
+    """One file."""
+
+    columns: tuple[str, ...]
+    chosen: dict[str, str]  # columns by part
+    lines: list[str]
+    parts: list[tuple[str, Part]]  # by device
+
+
 def read(inputs: Sequence[str], options: Options) -> Frames:
     _check(options)
-    parts: dict[str, list[Part]] = {}
-    told: list[list[str]] = []
     named = sources(inputs)
-    columns: dict[str, None] = {}
-    for source in named:
-        lines, found = _file(source, options, columns)
-        told.append(lines)
-        for device, part in found:
-            parts.setdefault(device, []).append(part)
+    return _joined(named, [_file(source, options) for source in named], options)
+
+
+def read_one(source: Source, options: Options) -> tuple[Frames, Options]:
+    """Also the options with which more of the same table is read alike."""
+    _check(options)
+    contents = _file(source, options)
+    time, device = (contents.chosen.get(part) for part in ("time", "device"))
+    return _joined([source], [contents], options), replace(
+        options, time=time or options.time, device=device or options.device
+    )
+
+
+def _joined(named: list[Source], files: list[Contents], options: Options) -> Frames:
+    columns = dict.fromkeys(name for file in files for name in file.columns)
     if absent := [name for name in options.sensors or () if name not in columns]:
         raise InputError(f"--sensors {absent[0]!r} is not a column of any input; there are: {', '.join(columns)}")
+    parts: dict[str, list[Part]] = {}
+    for device, part in (pair for file in files for pair in file.parts):
+        parts.setdefault(device, []).append(part)
+    told = [file.lines for file in files]
     frames = tuple(_frame(device, found, options) for device, found in parts.items())
     union = tuple(dict.fromkeys(name for frame in frames for name in frame.sensors))
     period = _period(frames, options)
@@ -57,10 +78,8 @@ def _check(options: Options) -> None:
         raise UsageError("--sensors names none")
 
 
-def _file(source: Source, options: Options, columns: dict[str, None]) -> tuple[list[str], list[tuple[str, Part]]]:
-    """Lines to show and the parts by device; `columns` gathers the names that all files have."""
+def _file(source: Source, options: Options) -> Contents:
     table, notes = content.table(source)
-    columns |= dict.fromkeys(table.columns)
     roles = Reader(table, options, source.name).read()
     if not roles.sensors:
         there = "; ".join(roles.lines)
@@ -69,7 +88,8 @@ def _file(source: Source, options: Options, columns: dict[str, None]) -> tuple[l
     lines = [f"read as: {', '.join(notes)}", *roles.lines, *dropped]
     if not keep.any():
         raise InputError(f"{source.name}: no row has both a time and a device")
-    return lines, _split(source, roles, np.flatnonzero(keep))
+    parts = _split(source, roles, np.flatnonzero(keep))
+    return Contents(tuple(table.columns), roles.chosen, lines, parts)
 
 
 def _kept(roles: Roles, rows: int) -> tuple[NDArray[np.bool_], list[str]]:
@@ -116,7 +136,9 @@ def _part(source: Source, roles: Roles, rows: NDArray[np.int64]) -> Part:
 def _frame(device: str, parts: list[Part], options: Options) -> Frame:
     if len({part.times is None for part in parts}) > 1:
         raise InputError(f"device {device!r}: one of its files has a time column and another has none")
-    names = tuple(options.sensors or dict.fromkeys(name for part in parts for name in part.sensors))
+    names = tuple(dict.fromkeys(options.sensors or [])) or tuple(
+        dict.fromkeys(name for part in parts for name in part.sensors)
+    )
     values = np.concatenate([_matrix(part, names) for part in parts])
     seen = ~np.isnan(values).all(axis=0)  # in a wide table other devices' sensors are always empty
     if options.sensors is None and not seen.all():

@@ -4,9 +4,9 @@ import gzip
 import io
 import sys
 import zlib
-from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from service.errors import InputError
 from service.streams.files import delimited, recording
@@ -27,7 +27,9 @@ def table(source: Source) -> tuple[pl.DataFrame, list[str]]:
 
 def _bytes(source: Source) -> bytes:
     try:
-        data = sys.stdin.buffer.read() if source.path is None else Path(source.path).read_bytes()
+        data = source.data
+        if data is None:
+            data = sys.stdin.buffer.read() if source.path is None else source.path.read_bytes()
     except OSError as error:
         raise InputError(f"{source.name}: {error.strerror or error}") from None
     if data[:2] != b"\x1f\x8b":
@@ -57,7 +59,9 @@ def _recorded(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
 
 def _parquet(data: bytes, name: str) -> pl.DataFrame:
     try:
-        return _some_rows(_flat(pl.read_parquet(io.BytesIO(data))), name)
+        return _some_rows(
+            _flat(pl.read_parquet(io.BytesIO(data)).cast({cs.categorical() | cs.enum(): pl.String})), name
+        )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{name}: damaged Parquet: {_first_line(error)}") from None
 

@@ -48,7 +48,7 @@ class Roles:
     device: pl.Series | None = None
     classes: pl.Series | None = None
     sensors: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    zoneless: bool = False
+    chosen: dict[str, str] = field(default_factory=dict)  # columns by part, to read more of the same table alike
     lines: list[str] = field(default_factory=list)
 
 
@@ -110,7 +110,7 @@ class Reader:
 
     def _keep_time(self, title: str, found: Instants) -> None:
         self._take(title)
-        self.roles.ms, self.roles.zoneless = found.ms, found.zoneless > 0
+        self.roles.ms, self.roles.chosen["time"] = found.ms, title
         zone = f", read as {self.options.zone or 'UTC'} (--zone says else)" if found.zoneless else ""
         self.roles.lines.append(f"time: column {title!r}, {found.layout}{zone}")
 
@@ -126,25 +126,29 @@ class Reader:
             return False
         self._keep_time(dates[0], found)
         self._take(clocks[0])
+        del self.roles.chosen["time"]  # two columns: found again each time
         self.roles.lines[-1] = self.roles.lines[-1].replace(", ", f" with {clocks[0]!r}, ", 1)
         return True
 
     def _device(self) -> None:
-        if (title := self.options.device) is not None:
+        title = self.options.device
+        if title is not None:
             self._require(title, "device")
-            self.roles.device = _identity(self._take(title))
         else:
-            for title in self._named(DEVICES):
-                column = self.table[title]
-                bare = not re.search(r"device|id$|name$|number$", title.lower())
-                if (bare and column.dtype != pl.String) or (column.len() >= 20 and column.n_unique() == column.len()):
-                    continue  # `pump` may be a switch, and an id that never repeats is a row's, not a device's
-                if bare and numbers(column).column is not None:
-                    continue
-                self.roles.device = _identity(self._take(title))
-                break
-        if self.roles.device is not None:
+            title = next((name for name in self._named(DEVICES) if self._names_devices(name)), None)
+        if title is not None:
+            self.roles.device, self.roles.chosen["device"] = _identity(self._take(title)), title
             self.roles.lines.append(f"device: column {title!r}")
+
+    def _names_devices(self, title: str) -> bool:
+        """`device` does; `pump` may be a switch, and an `asset_id` that never repeats is a row's, not a device's."""
+        column = self.table[title]
+        if "device" in title.lower():
+            return True
+        if column.len() >= 20 and column.n_unique() == column.len():
+            return False
+        identity = re.search(r"id$|name$|number$", title.lower()) is not None
+        return identity or (column.dtype == pl.String and numbers(column).column is None)
 
     def _class(self) -> None:
         for title in self._named(CLASSES):

@@ -19,6 +19,7 @@ class Source:
     device: str  # what the path names when no column does
     start: int = 0  # rows start to stop of the file, counted from 0, `stop` not included
     stop: int | None = None
+    data: bytes | None = None  # where it has been read already
 
 
 def sources(inputs: Sequence[str]) -> list[Source]:

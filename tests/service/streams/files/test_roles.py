@@ -134,3 +134,9 @@ def test_a_column_that_is_absent_is_named_with_those_there_are(options: Options,
 def test_columns_that_are_not_what_was_asked_are_refused(options: Options, flow: list[object], says: str) -> None:
     with pytest.raises(InputError, match=says):
         read(options, clock=TIMES, flow=flow)  # type: ignore[arg-type]
+
+
+def test_a_device_column_may_name_another_device_in_every_row() -> None:
+    names = [f"d{row}" for row in range(30)]
+    assert read(device=names, flow=FLOW).device is not None
+    assert read(asset_id=names, flow=FLOW).device is None, "what never repeats names rows"
