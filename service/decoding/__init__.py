@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
-import msgspec
-
 from service.decoding.columns import Decoded, assemble
 from service.decoding.content import Ignored, SlowPath
 from service.decoding.documents import REFUSED, check_size, elements, is_array
@@ -48,29 +46,28 @@ class Decoder:
         self._sensors = _Names()
 
     def decode(self, records: Records) -> Readings:
-        decoded = self._decoded(records)
+        decoded = Decoded(mixed=not self._ways or self._ways[0] is not self._shapes.decode_typed)
+        if self._ways:
+            self._read_runs(self._ways[0], records, decoded)
+        else:
+            for at in range(len(records)):
+                self._read(at, records, decoded)
         readings = assemble(decoded, records, self._shapes, self._slow.explain)
-        if not self._layout.foreign:
+        if self._ways:
             self._learn(readings, decoded)
         return readings
 
-    def _decoded(self, records: Records) -> Decoded:
-        decoded = Decoded()
+    def _read_runs(self, first: Decode, records: Records, decoded: Decoded) -> None:
         messages, rest, at = decoded.messages, iter(self._sized(records.values)), 0
-        first = self._ways[0] if self._ways else _refuse
         while at < len(records):
             before = len(messages)
             try:
                 messages.extend(map(first, rest))  # keeps what came before a refusal: a good run costs no Python loop
-                break
+                return
             except REFUSED:
                 at += len(messages) - before
                 self._read(at, records, decoded)
                 at += 1
-        typed = self._shapes.typed
-        if decoded.sizes or first is not self._shapes.decode_typed:
-            decoded.loose = [i for i, message in enumerate(messages) if type(message) is not typed]
-        return decoded
 
     def _sized(self, values: Sequence[bytes | None]) -> Sequence[bytes]:
         """Nothing for what is too long or a tombstone: it goes the slow way and is refused there."""
@@ -91,6 +88,7 @@ class Decoder:
                 decoded.messages.append(self._message(raw, source, decoded.ignored, self._ways[1:]))
         except RejectError as fault:
             decoded.rejects.append(Reject(at, None, fault.reason, fault.error))
+        decoded.mixed = True
         decoded.sizes[at] = len(decoded.messages) - before
 
     def _read_elements(self, at: int, parts: Sequence[Text], source: Source, decoded: Decoded) -> None:
@@ -121,10 +119,6 @@ class Decoder:
             sensors, classes = self._shapes.sensors, self._shapes.classes
             self._shapes = Shapes(sensors, classes, self._members.familiar, self._sensors.familiar)
         self._ways = self._shapes.ways(named_first=2 * len(readings.named) > len(readings.devices))
-
-
-def _refuse(raw: Text) -> Message:
-    raise msgspec.ValidationError
 
 
 class _Names:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, compress
 from math import nan
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from service.decoding.content import Ignored
 from service.decoding.faults import MAX_NAME_BYTES, MAX_SENSORS, RejectError, is_name
 from service.decoding.shapes import Message, Shapes
-from service.decoding.times import UNREADABLE, parse_times
+from service.decoding.times import MANY, UNREADABLE, parse_times
 from service.records import Readings, Records, Reject
 
 Explain = Callable[[dict[str, Any], str], RejectError]
@@ -27,7 +27,7 @@ class Decoded:
     """Messages in the order of the records, before anything was checked that is checked in columns."""
 
     messages: list[Message] = field(default_factory=list)
-    loose: list[int] = field(default_factory=list)  # positions of those whose values are a dict, not a row of the table
+    mixed: bool = False  # whether the values of some may be a dict in place of a row of the table
     sizes: dict[int, int] = field(default_factory=dict)  # record -> how many messages it gave, where not one
     elements: dict[int, int] = field(default_factory=dict)  # position -> index in its array
     rejects: list[Reject] = field(default_factory=list)
@@ -37,6 +37,7 @@ class Decoded:
 
 def assemble(decoded: Decoded, records: Records, shapes: Shapes, explain: Explain) -> Readings:
     messages = decoded.messages
+    values, named = _values(decoded, shapes)
     readings = Readings(
         partition=records.partition,
         offsets=np.array(records.offsets, dtype=np.int64),
@@ -46,8 +47,8 @@ def assemble(decoded: Decoded, records: Records, shapes: Shapes, explain: Explai
         times=parse_times([message.time for message in messages]),
         classes=[message.class_ or None for message in messages],
         sensors=shapes.sensors,
-        values=_values(decoded, shapes),
-        named=_named(decoded, shapes),
+        values=values,
+        named=named,
         labels={i: message.labels for i, message in enumerate(messages) if message.labels},
         elements=decoded.elements,
         rejects=decoded.rejects,
@@ -74,29 +75,30 @@ def _record(sizes: dict[int, int], records: int) -> NDArray[np.int32]:
     return np.repeat(np.arange(records, dtype=np.int32), every)
 
 
-def _values(decoded: Decoded, shapes: Shapes) -> NDArray[np.float32]:
-    """(messages, sensors); NaN all over for messages of no known class."""
-    rows = [message.values for message in decoded.messages]
-    if not decoded.loose:
+def _values(decoded: Decoded, shapes: Shapes) -> tuple[NDArray[np.float32], dict[int, dict[str, float]]]:
+    """Columns of the messages of known classes, NaN all over for the others, whose sensors are given as they came."""
+    messages = decoded.messages
+    rows = [message.values for message in messages]
+    loose = [i for i, row in enumerate(rows) if type(row) is dict] if decoded.mixed else []
+    if not loose:
         values, decoded.strange = shapes.values(rows)
-        return values
+        return values, {}
     values = np.full((len(rows), len(shapes.sensors)), nan, dtype=np.float32)
     tight = np.ones(len(rows), dtype=np.bool_)
-    tight[decoded.loose] = False
+    tight[loose] = False
     values[tight], decoded.strange = shapes.values(list(compress(rows, tight)))
-    columnar = [i for i in decoded.loose if decoded.messages[i].class_ in shapes.classes]
-    values[columnar], unknown = shapes.loose_values([rows[i] for i in columnar])
+    known = [i for i in loose if messages[i].class_ in shapes.classes]
+    values[known], unknown = shapes.loose_values([rows[i] for i in known])
     decoded.ignored.sensors += unknown
-    return values
+    return values, _named({i: rows[i] for i in loose if messages[i].class_ not in shapes.classes})
 
 
-def _named(decoded: Decoded, shapes: Shapes) -> dict[int, dict[str, float]]:
-    """The sensors of messages of no known class, as they came."""
-    messages, classes = decoded.messages, shapes.classes
-    named = {i: messages[i].values for i in decoded.loose if messages[i].class_ not in classes}
-    for i in [i for i, values in named.items() if None in values.values()]:
-        named[i] = {name: value for name, value in named[i].items() if value is not None}
-    return named
+def _named(loose: dict[int, dict[str, float | None]]) -> dict[int, dict[str, float]]:
+    """Without nulls: they say what absence says."""
+    for i, values in loose.items():
+        if None in values.values():
+            loose[i] = {name: value for name, value in values.items() if value is not None}
+    return cast(dict[int, dict[str, float]], loose)
 
 
 def _bad(readings: Readings, shapes: Shapes) -> NDArray[np.bool_]:
@@ -113,7 +115,7 @@ def _bad(readings: Readings, shapes: Shapes) -> NDArray[np.bool_]:
 
 
 def _not_names(names: Sequence[str]) -> list[int]:
-    if not names or _plain_lines("\n".join(names), len(names)):
+    if len(names) >= MANY and _plain_lines("\n".join(names), len(names)):
         return []
     return [i for i, name in enumerate(names) if not is_name(name)]
 
@@ -129,6 +131,8 @@ def _plain_lines(text: str, lines: int) -> bool:
 
 
 def _bad_named(named: dict[int, dict[str, float]]) -> list[int]:
+    if not named:
+        return []
     strange = {name for name in set[str]().union(*named.values()) if not is_name(name)}
     numbers = np.fromiter(chain.from_iterable(values.values() for values in named.values()), dtype=np.float64)
     with np.errstate(over="ignore"):
@@ -170,12 +174,11 @@ def _without(readings: Readings, bad: NDArray[np.bool_]) -> Readings:
 
 
 def _key_mismatches(readings: Readings, keys: Sequence[bytes | None]) -> int:
+    one_each = np.array_equal(readings.record, np.arange(len(keys)))
+    own = keys if one_each else [keys[i] for i in readings.record.tolist()]
     with suppress(TypeError):  # a record without a key
         # Ids have no line breaks, so the lists are equal if the lines are.
-        lines = b"\n".join(keys)  # type: ignore[arg-type]
-        in_step = len(keys) == len(readings.record) and np.array_equal(readings.record, np.arange(len(keys)))
-        if in_step and lines == "\n".join(readings.devices).encode():
+        if b"\n".join(own) == "\n".join(readings.devices).encode():  # type: ignore[arg-type]
             return 0
-    ids = map(str.encode, readings.devices)
-    own = [keys[i] for i in readings.record.tolist()]
-    return sum(key is not None and key != device for key, device in zip(own, ids, strict=True))
+    pairs = zip(own, map(str.encode, readings.devices), strict=True)
+    return sum(key is not None and key != device for key, device in pairs)

@@ -6,6 +6,7 @@ leave as a RejectError.
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -15,7 +16,9 @@ import msgspec
 from service.decoding.documents import parse
 from service.decoding.faults import RejectError, explain
 from service.decoding.mapping import FIELDS, Layout, Source
-from service.decoding.shapes import MAX_LABEL_BYTES, MAX_LABELS, Message, Named
+from service.decoding.shapes import MAX_LABEL_BYTES, MAX_LABELS, Labels, Message, Named
+
+_NUMBERS = frozenset({float, int, type(None)})  # what a value may be; a bool is none
 
 
 @dataclass
@@ -26,11 +29,6 @@ class Ignored:
     sensors: list[str] = field(default_factory=list)  # values of a known class that its models do not know
     labels: list[str] = field(default_factory=list)
 
-    def add(self, other: "Ignored") -> None:
-        self.members += other.members
-        self.sensors += other.sensors
-        self.labels += other.labels
-
 
 class SlowPath:
     def __init__(self, layout: Layout, sensors: Collection[str], classes: Collection[str]) -> None:
@@ -39,22 +37,21 @@ class SlowPath:
         self._classes = frozenset(classes)
 
     def read(self, raw: bytes | msgspec.Raw, source: Source, ignored: Ignored) -> Message:
-        """Raises RejectError, and then has counted nothing."""
-        found = Ignored()
-        content = self._content(self._layout.pick(parse(raw, self._layout.time), source), found)
+        """Raises RejectError."""
+        content = self._content(self._layout.pick(parse(raw, self._layout.time), source), ignored)
         try:
-            message = msgspec.convert(content, Named)
+            return msgspec.convert(content, Named)
         except msgspec.ValidationError as error:
-            raise self.explain(content, str(error)) from None
-        ignored.add(found)
-        return message
+            refusal = str(error)
+        raise self.explain(content, refusal)
 
     def explain(self, content: dict[str, Any], refusal: str) -> RejectError:
         return explain(content, self._layout.places) or RejectError("schema", refusal)
 
     def _content(self, picked: dict[str, Any], ignored: Ignored) -> dict[str, Any]:
-        content = {name: picked[name] for name in FIELDS if name in picked}
-        if len(content) < len(picked):
+        content = picked
+        if not self._layout.foreign:
+            content = {name: picked[name] for name in FIELDS if name in picked}
             ignored.members += picked.keys() - content.keys()
         if isinstance(content.get("values"), dict):
             self._drop_strange_values(content, ignored)
@@ -66,11 +63,13 @@ class SlowPath:
         values: dict[str, Any] = content["values"]
         kind = content.get("class")
         if isinstance(kind, str) and kind in self._classes:
+            if values.keys() <= self._sensors:
+                return
             strange = values.keys() - self._sensors
             ignored.sensors += [name for name in strange if values[name] is not None]
-        elif self._layout.foreign:
+        elif self._layout.foreign and not _NUMBERS.issuperset(map(type, values.values())):
             # Foreign objects mix sensors with text. Where nothing is a number the mapping is wrong, or the message.
-            strange = {name for name, value in values.items() if not _may_be_number(value)}
+            strange = {name for name, value in values.items() if type(value) not in _NUMBERS}
             strange = set() if len(strange) == len(values) else strange
             ignored.members += strange
         else:
@@ -79,11 +78,9 @@ class SlowPath:
             content["values"] = {name: value for name, value in values.items() if name not in strange}
 
 
-def _may_be_number(value: Any) -> bool:
-    return type(value) is float or type(value) is int or value is None  # a bool is an int, too
-
-
 def _labels(labels: Any, ignored: Ignored) -> dict[str, str]:
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(labels, Labels)
     if not isinstance(labels, dict):
         ignored.labels.append("")
         return {}

@@ -1,4 +1,4 @@
-"""From bytes to JSON values: nesting bounded before any parser descends, arrays cut into elements, damage explained.
+"""From bytes to JSON values: nesting bounded before any parser descends, arrays cut into elements.
 
 What is deep is refused by counting brackets, so the answer depends on the message alone, not on how much stack is left.
 """
@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from service.decoding.damage import damage, lenient
 from service.decoding.faults import RejectError
-from service.decoding.wording import shown, shown_bytes
+from service.decoding.wording import shown_bytes
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 16_384
@@ -21,7 +22,6 @@ REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _parse = msgspec.json.Decoder().decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_ENCODINGS = {b"\xef\xbb\xbf": "a byte order mark", b"\xff\xfe": "UTF-16 or UTF-32", b"\xfe\xff": "UTF-16"}
 
 
 def check_size(raw: bytes | None, max_bytes: int) -> bytes:
@@ -39,7 +39,7 @@ def parse(raw: bytes | msgspec.Raw, time: str = "time") -> Any:
     try:
         return _parse(raw)
     except REFUSED as error:
-        raise _damage(bytes(raw), error, time) from None
+        raise damage(bytes(raw), error, time) from None
 
 
 def is_array(raw: bytes) -> bool:
@@ -65,9 +65,9 @@ def elements(raw: bytes) -> Sequence[bytes | msgspec.Raw]:
 def _lenient_elements(raw: bytes, error: Exception) -> list[bytes]:
     """One NaN must not take its neighbours along: the array is cut by a parser that knows NaN and Infinity."""
     try:
-        return [json.dumps(element).encode("utf-8") for element in _lenient(raw)]
+        return [json.dumps(element).encode("utf-8") for element in lenient(raw)]
     except ValueError:
-        raise _damage(raw, error) from None
+        raise damage(raw, error, "time") from None
 
 
 def _check_depth(raw: bytes) -> None:
@@ -81,71 +81,3 @@ def _check_depth(raw: bytes) -> None:
         raise RejectError(
             "decode", f"message nests {depth} deep at {shown_bytes(raw[:40])}, at most {MAX_DEPTH}: flatten it"
         )
-
-
-def _damage(raw: bytes, error: Exception, time: str = "time") -> RejectError:
-    for mark, name in _ENCODINGS.items():
-        if raw.startswith(mark):
-            return RejectError("decode", f"message starts with {shown_bytes(mark)}, {name}: send UTF-8 without a mark")
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as bad:
-        around = shown_bytes(raw[max(0, bad.start - 20) : bad.end + 10])
-        return RejectError("decode", f"message is not UTF-8 at byte {bad.start}, in {around}: send UTF-8")
-    return _not_finite(raw, time) or RejectError("decode", f"message is not JSON: {_detail(raw, error)}")
-
-
-def _detail(raw: bytes, error: Exception) -> str:
-    """msgspec's own words with what stands there; the parser of the standard library knows the place of a cut, too."""
-    try:
-        json.loads(raw)
-    except json.JSONDecodeError as exact:
-        around = shown(exact.doc[max(0, exact.pos - 30) : exact.pos + 20])
-        return f"{exact.msg} at character {exact.pos}, in {around}; one message holds one JSON object or array"
-    except ValueError:
-        pass
-    return f"{error}, in {shown_bytes(raw)}"
-
-
-def _not_finite(raw: bytes, time: str) -> RejectError | None:
-    """NaN, Infinity and numbers beyond float64 are no JSON, but what is wrong with them is the number."""
-    try:
-        path = _infinite(_lenient(raw), "")
-    except ValueError:
-        return None
-    if path is None:
-        return None
-    where, value = path
-    if where == time:
-        return RejectError("time", f"{where} is {value}, no time: write RFC 3339 with an offset, or a Unix time")
-    rule = "JSON has no NaN and no Infinity, and a value fits into float32, at most 3.4e38: write null instead"
-    return RejectError("not-finite", f"{where or 'message'} is {value}; {rule}")
-
-
-class _Spelled(float):
-    """A number as it was written."""
-
-    def __new__(cls, text: str) -> "_Spelled":
-        number = super().__new__(cls, text)
-        number.text = text
-        return number
-
-    text: str
-
-
-def _lenient(raw: bytes) -> Any:
-    """Raises ValueError. Decoded here, because `json` would guess at other encodings."""
-    return json.loads(
-        raw.decode("utf-8"),
-        parse_constant=_Spelled,
-        parse_float=_Spelled,
-        parse_int=lambda text: int(text) if len(text) < 300 else _Spelled(text),
-    )
-
-
-def _infinite(value: Any, path: str) -> tuple[str, str] | None:
-    if isinstance(value, _Spelled) and not np.isfinite(value):
-        return path, shown(value.text)[1:-1]
-    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    found = (_infinite(inner, f"{path}.{shown(str(name))[1:-1]}".lstrip(".")) for name, inner in members)
-    return next((one for one in found if one), None)

@@ -116,18 +116,22 @@ class ForeignLayout:
         given = mapping.model_dump(by_alias=True, exclude_none=True)
         self.places = {name: _described(place) for name, place in given.items()}
         places = {name: _place(name, place) for name, place in given.items()}
-        self._values = _values(places, self.places)
-        if isinstance(self._values, OneSensor):
+        values = _values(places, self.places)
+        if isinstance(values, OneSensor):
             self.places["values"] = self.places["value"]
-        self._places = {name: places[name] for name in FIELDS if name != "values"}
+        self._places = [(name, values if name == "values" else places[name]) for name in FIELDS]
+        self._time_is_text = not isinstance(places["time"], Pointer)  # keys and headers know no numbers
         self.time = ".".join(places["time"].steps) if isinstance(places["time"], Pointer) else ""
 
     def pick(self, document: Any, source: Source) -> dict[str, Any]:
-        found = {name: place.find(document, source) for name, place in self._places.items()}
-        if isinstance(found["time"], str) and not isinstance(self._places["time"], Pointer):
-            found["time"] = _number(found["time"])  # keys and headers know no numbers
-        found["values"] = self._values.find(document, source)
-        return {name: value for name, value in found.items() if value is not ABSENT}
+        picked = {}
+        for name, place in self._places:
+            value = place.find(document, source)
+            if value is not ABSENT:
+                picked[name] = value
+        if self._time_is_text and "time" in picked:
+            picked["time"] = _number(picked["time"])
+        return picked
 
 
 Layout = OwnLayout | ForeignLayout

@@ -57,7 +57,7 @@ class Table:
     def _with_nulls(self, rows: Sequence[Any]) -> NDArray[np.float32]:
         """A null is shorter than a number, so only rows without any have the length of the layout."""
         packed = list(map(_encode, rows))
-        whole = np.array([len(row) == self._stride for row in packed])
+        whole = np.fromiter(map(len, packed), dtype=np.intp, count=len(packed)) == self._stride
         cells = np.empty((len(rows), len(self.names)), dtype=np.float32)
         cells[whole] = self._unpack(b"".join(compress(packed, whole)), 0)
         cells[~whole] = to_single([astuple(row) for row in compress(rows, ~whole)], len(self.names))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from service.decoding.wording import shown
 
+MANY = 48  # values from which a column costs less than one after the other
 UNREADABLE = np.iinfo(np.int64).min  # in a column of times: this one is dead letter `time`
 
 # The years 1990 to 2100 in seconds. In ms, us and ns the range lies a thousand times higher each: they never touch.
@@ -102,7 +103,7 @@ def _seconds(match: re.Match[str]) -> int | None:
 
 def parse_times(values: Sequence[str | int | float]) -> NDArray[np.int64]:
     """Unix milliseconds, UNREADABLE where `parse_time` raises."""
-    times = _alike(values)
+    times = _alike(values) if len(values) >= MANY else np.full(len(values), UNREADABLE, dtype=np.int64)
     if times is None:
         times = np.full(len(values), UNREADABLE, dtype=np.int64)
         kinds = set(map(type, values))
