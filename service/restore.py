@@ -7,6 +7,7 @@ an `Adoption`, which the worker commits with a snapshot before anything else of 
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from service import journal, ledger
 from service.engine import Engine
@@ -85,6 +86,11 @@ class Kept:
             return self.alerts
         return self.journal if key.startswith(journal.PREFIX) else self.pages
 
+    @cached_property
+    def checksums(self) -> Pages:
+        """Of all pages; asked for once everything was taken."""
+        return Pages(self.pages.items())
+
     @property
     def entries(self) -> list[Entry]:
         return sorted(map(journal.parse, self.journal.values()))
@@ -105,16 +111,14 @@ class Kept:
             return "there is state, but the committed offset is gone" if written else ""
         if self.committed.metadata and (not self.marker or self.committed.metadata != written):
             return "the marker among the state is not the one that was committed with the offset"
-        pages = Pages(self.pages.items())
-        if self.marker and (len(pages), pages.checksum) != (self.marker.pages, self.marker.checksum):
-            return f"the snapshot had {self.marker.pages} pages, the state has {len(pages)} or other bytes in them"
+        found = self.checksums
+        if self.marker and (len(found), found.checksum) != (self.marker.pages, self.marker.checksum):
+            return f"the snapshot had {self.marker.pages} pages, the state has {len(found)} or other bytes in them"
         return ""
 
     def hole(self) -> str:
         """What is missing of the input, or nothing."""
         if self.committed is None or self.log_start <= (self.marker or self.committed).offset:
-            return ""
-        if self.marker and self.marker.offset == self.committed.offset == self.log_start:
             return ""
         snapshot = self.marker.offset if self.marker else "none"
         return (
@@ -183,9 +187,8 @@ def _adopted(source: Source, kept: Kept, result: RestoreResult, replayed: int = 
 
 def _restored(kept: Kept, result: RestoreResult, replayed: int) -> Restored:
     lost = kept.next_offset - kept.committed.offset if kept.committed else 0
-    pages = Pages(kept.pages.items())
     return Restored(
-        kept.partition, kept.next_offset, pages, kept.entries, kept.marker, result, replayed, lost
+        kept.partition, kept.next_offset, kept.checksums, kept.entries, kept.marker, result, replayed, lost
     )  # fmt: skip
 
 

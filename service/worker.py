@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from heapq import nsmallest
 from threading import Event
 
 from service.crashpoints import CrashPoints
@@ -23,6 +24,7 @@ from service.staging import Running, Staged, Stager, Step, journal_keys, settle,
 from service.streams.port import Assigned, Lost, Poll, Revoked, Stream
 from service.worker_settings import WorkerSettings
 
+MANY = 64  # partitions for which one snapshot a turn would do: ten turns a second make 300 in half a minute
 GOLDEN = 0.6180339887  # multiples of it, modulo 1, lie evenly however many partitions there are
 
 
@@ -163,10 +165,11 @@ class Worker:
                 yield tick_step(self._engine.detector, running, now)
 
     def _due(self) -> list[int]:
-        """The partition that waits longest for its snapshot, if any is due: one a turn, so no commit gets long."""
+        """Those that wait longest for their snapshot, few a turn so that no commit gets long."""
         now = self._around.monotonic()
         due = [r for r in self._running.values() if r.unsaved and (r.records >= r.due_records or now >= r.due_at)]
-        return [min(due, key=lambda running: running.due_at).partition] if due else []
+        few = 1 + len(self._running) // MANY
+        return [running.partition for running in nsmallest(few, due, key=lambda running: running.due_at)]
 
     def _commit(self, staged: Staged) -> None:
         if not staged.transaction.offsets:

@@ -245,7 +245,8 @@ class EmbeddedStream:
         ).fetchone()[0]
         stop = min(needed, oldest_kept, self.log.log_start(partition) + PRUNE)
         execute("DELETE FROM readings WHERE partition = ? AND offset < ?", (partition, stop))
-        execute("DELETE FROM control WHERE partition = ? AND offset < ?", (partition, stop))
+        for table in ("control", "deadletters"):  # they say something of that input, and hold copies of it
+            execute(f"DELETE FROM {table} WHERE partition = ? AND offset < ?", (partition, stop))
 
     def close(self) -> None:
         self.log.close()

@@ -222,12 +222,13 @@ def test_readings_before_the_snapshot_go_after_their_retention(log):
     log.append([Message(b"d", b"%d" % i, i * 1000) for i in range(100)])
     partition = log.partition(b"d")
     stream = started(log.stream(retention_s=30))
-    stream.commit(Transaction(control=[Output(partition, 10, None, b"tick")], needed={partition: 20}))
+    said = [Output(partition, 10, None, b"tick"), Output(partition, 20, None, b"tock")]
+    stream.commit(Transaction(alerts=said, control=said, deadletters=said, needed={partition: 20}))
     assert stream.log_start(partition) == 20
-    assert log.written("control") == []
+    assert [len(log.written(table)) for table in ("alerts", "control", "deadletters")] == [2, 1, 1]
     stream.commit(Transaction(control=[Output(partition, 80, None, b"tick")], needed={partition: 90}))
     assert stream.log_start(partition) == 69  # the newest arrival is 99 s, so 69 s is the oldest within 30 s
-    assert len(log.written("control")) == 1
+    assert [output.offset for output in log.written("control")] == [80]
     assert log.log.ends()[partition] == 100
     log.append([Message(b"d", b"next", 100_000)])
     assert flat(list(stream.replay(partition, 100, 101, 9)))[partition][0][3] == b"next"
