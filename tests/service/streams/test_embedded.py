@@ -22,8 +22,8 @@ class FileLog:
         self.append, self.partition = self.log.append, self.log.partition
         self.open: list[EmbeddedStream] = []
 
-    def stream(self, retention_s: float = 1e6) -> EmbeddedStream:
-        self.open.append(EmbeddedStream(EmbeddedLog(self.log.database.path, PARTITIONS, busy_s=0.1), retention_s))
+    def stream(self, retention_s: float = 1e6, busy_s: float = 30.0) -> EmbeddedStream:
+        self.open.append(EmbeddedStream(EmbeddedLog(self.log.database.path, PARTITIONS, busy_s), retention_s))
         return self.open[-1]
 
     def written(self, table):
@@ -97,7 +97,7 @@ def test_a_killed_worker_leaves_no_lock_behind(log):
 
 
 def test_a_locked_file_is_unavailable_and_nothing_of_the_commit_stays(log):
-    stream = started(log.stream())
+    stream = started(log.stream(busy_s=0.1))
     blocker = sqlite3.connect(log.log.database.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(UnavailableError, match=r"is locked by another process for over 0\.1 s") as caught:
@@ -114,7 +114,7 @@ def test_a_feeder_waits_for_a_worker_and_a_worker_for_a_feeder(log):
     path = log.log.database.path
 
     def feed() -> None:
-        other = EmbeddedLog(path)
+        other = EmbeddedLog(path, busy_s=30)
         for i in range(40):
             other.append([Message(b"d", b"%d" % i, i)])
         other.close()
