@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from service import journal
 from service.crashpoints import CrashPoints
 from service.engine import Engine
 from service.errors import UnavailableError
@@ -195,3 +196,55 @@ class Restless(Worker):
     def run(self, stop: Event) -> None:
         while True:
             self.turn()
+
+
+class Clock:
+    """A log's time that moves on by one tick at every look."""
+
+    def __init__(self, now_ms: int = START_MS, step_ms: int = 11_000) -> None:
+        self.now_ms, self.step_ms = now_ms, step_ms
+
+    def __call__(self) -> int:
+        self.now_ms += self.step_ms
+        return self.now_ms
+
+
+class Ticking(Watcher):
+    """Stops after so many ticks."""
+
+    def __init__(self, stop: Event, ticks: int) -> None:
+        super().__init__(stop, 99)
+        self.left = ticks
+
+    def ticked(self, partition: int) -> None:
+        self.left -= 1
+        if not self.left:
+            self.stop.set()
+
+
+def tick(
+    path: Path, ticks: int, clock: Clock, settings: WorkerSettings = SETTINGS, engine: MakeEngine = counting_engine
+) -> Ticking:
+    stop = Event()
+    watcher = Ticking(stop, ticks)
+    stream = EmbeddedStream(EmbeddedLog(path))
+    Worker(stream, engine(""), settings, Surroundings(watcher, clock)).run(stop)
+    return watcher
+
+
+def replayed_alerts(path: Path, make: MakeEngine = counting_engine) -> dict[int, list[tuple[int, bytes | None, bytes]]]:
+    """The oracle: a fresh detector over the input and the journal of the run that is judged."""
+    log = EmbeddedLog(path)
+    found: dict[int, list[tuple[int, bytes | None, bytes]]] = {}
+    entries: dict[int, list[journal.Entry]] = {}
+    for _, output in log.written("control"):
+        entries.setdefault(output.partition, []).append(journal.parse(output.value))
+    for partition in range(log.partitions):
+        engine = make("")
+        engine.detector.open(partition)
+        records = log.readings(partition, 0, 10**9, 10**9)
+        for item in journal.interleaved([records] if len(records) else [], entries.get(partition, [])):
+            alerts = engine.replay(partition, item).alerts
+            found.setdefault(partition, []).extend((a.offset, a.device.encode(), a.value) for a in alerts)
+    log.close()
+    return {partition: alerts for partition, alerts in found.items() if alerts}

@@ -19,7 +19,19 @@ from service.streams.embedded import EmbeddedLog
 from service.worker_settings import WorkerSettings
 from tests.service import cli
 from tests.service.real import BUDGET, MODELS, fleet_messages, real_engine, rows
-from tests.service.rig import PARTITIONS, Committed, Life, events, filled, outcome
+from tests.service.rig import (
+    PARTITIONS,
+    START_MS,
+    Clock,
+    Committed,
+    Life,
+    Restless,
+    events,
+    filled,
+    outcome,
+    replayed_alerts,
+    tick,
+)
 from tests.service.test_worker import FoldsFirst
 
 SEED = 20262
@@ -176,3 +188,20 @@ def test_a_prefix_of_the_input_gives_the_prefix_of_the_alerts(tmp_path, whole):
         prefix = found.alerts.get(partition, [])
         assert alerts[: len(prefix)] == prefix
     assert 10 < sum(map(len, found.alerts.values())) < sum(map(len, whole[0].alerts.values()))
+
+
+def test_idle_ticks_find_the_silent_and_are_replayed_where_they_were(tmp_path):
+    """No clock of any later run says when those ticks were: the journal does, through kills and more readings."""
+    messages = fleet_messages(SEED, 9, 400.0, 0)
+    path = filled(tmp_path / "gruard.db", messages[: len(messages) // 2])
+    restless = life(path).but(worker=Restless)
+    for n, point in enumerate(("committed:9", "staged:14", "folded:12")):
+        assert restless.but(clock=Clock(START_MS + 400_000 + n * 300_000)).killed(point)
+    log = EmbeddedLog(path)
+    log.append(messages[len(messages) // 2 :])
+    log.close()
+    assert restless.but(clock=Clock(START_MS + 1_400_000)).killed("committed:9")
+    tick(path, 5, Clock(START_MS + 2_000_000), SETTINGS, real_engine)
+    found = outcome(path).alerts
+    assert found == replayed_alerts(path, real_engine)
+    assert sum(b'"type":"silent"' in value for alerts in found.values() for _, _, value in alerts) >= 9

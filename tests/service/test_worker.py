@@ -21,7 +21,20 @@ from service.streams.port import Assigned, Lost, Poll, Revoked
 from service.worker import Surroundings, Worker
 from tests.service import rig
 from tests.service.counting import message
-from tests.service.rig import PARTITIONS, SETTINGS, START_MS, Life, counting_messages, events, filled, outcome
+from tests.service.rig import (
+    PARTITIONS,
+    SETTINGS,
+    START_MS,
+    Clock,
+    Life,
+    Restless,
+    counting_messages,
+    events,
+    filled,
+    outcome,
+    replayed_alerts,
+    tick,
+)
 
 SEED = 20261
 COUNT = 3000
@@ -233,38 +246,6 @@ def test_alerts_are_cloud_events_with_unique_ids(path):
 QUIET = [Message(b"a", message("a", 1.0), START_MS), Message(b"b", message("b", 1.0), START_MS)]
 
 
-class Clock:
-    """A log's time that moves on by one tick at every look."""
-
-    def __init__(self, now_ms: int = START_MS, step_ms: int = 11_000) -> None:
-        self.now_ms, self.step_ms = now_ms, step_ms
-
-    def __call__(self) -> int:
-        self.now_ms += self.step_ms
-        return self.now_ms
-
-
-class Ticking(rig.Watcher):
-    """Stops after so many ticks."""
-
-    def __init__(self, stop: Event, ticks: int) -> None:
-        super().__init__(stop, 99)
-        self.left = ticks
-
-    def ticked(self, partition: int) -> None:
-        self.left -= 1
-        if not self.left:
-            self.stop.set()
-
-
-def tick(path: Path, ticks: int, clock: Clock, settings=SETTINGS) -> Ticking:
-    stop = Event()
-    watcher = Ticking(stop, ticks)
-    stream = EmbeddedStream(EmbeddedLog(path))
-    Worker(stream, rig.counting_engine(), settings, Surroundings(watcher, clock)).run(stop)
-    return watcher
-
-
 def test_devices_that_fall_silent_together_are_found_by_ticks(tmp_path):
     path = filled(tmp_path / "gruard.db", QUIET)
     tick(path, 20, Clock())
@@ -278,24 +259,6 @@ def test_a_partition_without_readings_is_not_ticked(tmp_path):
     assert {output.partition for _, output in EmbeddedLog(path).written("control")} == {
         EmbeddedLog(path).partition(b"a")
     }
-
-
-def replayed_alerts(path: Path) -> dict[int, list[tuple[int, bytes | None, bytes]]]:
-    """The oracle: a fresh detector over the input and the journal of the run that is judged."""
-    log = EmbeddedLog(path)
-    found: dict[int, list[tuple[int, bytes | None, bytes]]] = {}
-    entries: dict[int, list[journal.Entry]] = {}
-    for _, output in log.written("control"):
-        entries.setdefault(output.partition, []).append(journal.parse(output.value))
-    for partition in range(log.partitions):
-        engine = rig.counting_engine()
-        engine.detector.open(partition)
-        records = log.readings(partition, 0, 10**9, 10**9)
-        for item in journal.interleaved([records] if len(records) else [], entries.get(partition, [])):
-            alerts = engine.replay(partition, item).alerts
-            found.setdefault(partition, []).extend((a.offset, a.device.encode(), a.value) for a in alerts)
-    log.close()
-    return {partition: alerts for partition, alerts in found.items() if alerts}
 
 
 @pytest.mark.parametrize("snapshot_records", [1, 10**6])
@@ -321,7 +284,7 @@ def test_ticks_between_readings_are_replayed_where_they_were(tmp_path, snapshot_
 def test_a_kill_among_ticks_changes_nothing(tmp_path, point):
     path = filled(tmp_path / "gruard.db", QUIET)
     for n in (2, 3, 4):
-        life = Life(path, clock=Clock(START_MS + n * 100_000), worker=rig.Restless)
+        life = Life(path, clock=Clock(START_MS + n * 100_000), worker=Restless)
         assert life.killed(f"{point}:{n}")
     tick(path, 4, Clock(START_MS + 900_000))
     assert outcome(path).alerts == replayed_alerts(path)
