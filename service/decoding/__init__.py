@@ -18,13 +18,11 @@ from service.decoding.faults import RejectError
 from service.decoding.mapping import Source, layout
 from service.decoding.shapes import Decode, Message, Shapes, Text, is_field
 from service.decoding.times import TimeError, parse_time
-from service.decoding.wording import MAX_ERROR, line
 from service.records import Readings, Records, Reject
 from service.settings import MappingSettings
 
 __all__ = ["Decoder", "TimeError", "parse_time"]
 
-MAX_REJECTS = 64  # of one message: each may become a dead letter of its own with all the message's bytes
 OFTEN = 16  # times that an unknown name is met before it is built in
 MOST_KEPT = 1024  # unknown names that are counted towards it
 MOST_BUILT_IN = 32  # unknown members, and unknown sensors, that are; each costs every message a little
@@ -92,16 +90,14 @@ class Decoder:
         decoded.sizes[at] = len(decoded.messages) - before
 
     def _read_elements(self, at: int, parts: Sequence[Text], source: Source, decoded: Decoded) -> None:
-        bad: list[Reject] = []
         for i, part in enumerate(parts):
             try:
                 message = self._message(part, source, decoded.ignored, self._ways)
             except RejectError as fault:
-                bad.append(Reject(at, i, fault.reason, line(f"[{i}] {fault.error}")))
+                decoded.rejects.append(Reject(at, i, fault.reason, fault.error))
             else:
                 decoded.elements[len(decoded.messages)] = i
                 decoded.messages.append(message)
-        decoded.rejects += _listed(bad)
 
     def _message(self, raw: Text, source: Source, ignored: Ignored, ways: Sequence[Decode]) -> Message:
         """Raises RejectError."""
@@ -137,12 +133,3 @@ class _Names:
         self.familiar = (*self.familiar, *often)
         self._met = Counter({name: count for name, count in self._met.most_common(MOST_KEPT) if name not in often})
         return bool(often)
-
-
-def _listed(bad: list[Reject]) -> list[Reject]:
-    """The last one stands for all that are too many."""
-    if len(bad) <= MAX_REJECTS:
-        return bad
-    last = bad[MAX_REJECTS - 1]
-    more = f"; {len(bad) - MAX_REJECTS} more elements up to [{bad[-1].element}] are bad as well"
-    return [*bad[: MAX_REJECTS - 1], last._replace(error=last.error[: MAX_ERROR - len(more)] + more)]

@@ -6,8 +6,9 @@ Ids, times and ranges are checked a column at a time here, because a check a mes
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, compress
+from itertools import chain, compress, groupby, islice
 from math import nan
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +18,10 @@ from service.decoding.content import Ignored
 from service.decoding.faults import MAX_NAME_BYTES, MAX_SENSORS, RejectError, is_name
 from service.decoding.shapes import Message, Shapes
 from service.decoding.times import MANY, UNREADABLE, parse_times
+from service.decoding.wording import MAX_ERROR, line
 from service.records import Readings, Records, Reject
+
+MAX_REJECTS = 64  # of one message: each may become a dead letter of its own with all the message's bytes
 
 Explain = Callable[[dict[str, Any], str], RejectError]
 
@@ -57,7 +61,7 @@ def assemble(decoded: Decoded, records: Records, shapes: Shapes, explain: Explai
     if bad.any():
         readings.rejects += _rejects(readings, bad, decoded, shapes, explain)
         readings = _without(readings, bad)
-    readings.rejects.sort(key=lambda reject: (reject.record, -1 if reject.element is None else reject.element))
+    readings.rejects = _listed(readings.rejects)
     counts = {
         "unknown_member": len(decoded.ignored.members) + shapes.count_members(messages),
         "unknown_sensor": len(decoded.ignored.sensors) + decoded.strange,
@@ -155,6 +159,23 @@ def _rejects(
     for i in np.flatnonzero(bad).tolist():
         fault = explain(shapes.content(decoded.messages[i]), "message is no reading")
         yield Reject(int(readings.record[i]), readings.elements.get(i), fault.reason, fault.error)
+
+
+def _listed(rejects: list[Reject]) -> list[Reject]:
+    """In the order of the input; the last one of a message stands for all that are too many."""
+    ordered = sorted(rejects, key=lambda reject: (reject.record, -1 if reject.element is None else reject.element))
+    listed: list[Reject] = []
+    for _, one_message in groupby(ordered, key=attrgetter("record")):
+        first, more = list(islice(one_message, MAX_REJECTS)), list(one_message)
+        listed += [reject if reject.element is None else _of_element(reject) for reject in first]
+        if more:
+            rest = f"; {len(more)} more elements up to [{more[-1].element}] are bad as well"
+            listed[-1] = listed[-1]._replace(error=listed[-1].error[: MAX_ERROR - len(rest)] + rest)
+    return listed
+
+
+def _of_element(reject: Reject) -> Reject:
+    return reject._replace(error=line(f"[{reject.element}] {reject.error}"))
 
 
 def _without(readings: Readings, bad: NDArray[np.bool_]) -> Readings:

@@ -6,7 +6,6 @@ leave as a RejectError.
 
 import json
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -79,8 +78,13 @@ class SlowPath:
 
 
 def _labels(labels: Any, ignored: Ignored) -> dict[str, str]:
-    with suppress(msgspec.ValidationError):
+    try:
         return msgspec.convert(labels, Labels)
+    except msgspec.ValidationError:
+        return _short_texts(labels, ignored)
+
+
+def _short_texts(labels: Any, ignored: Ignored) -> dict[str, str]:
     if not isinstance(labels, dict):
         ignored.labels.append("")
         return {}

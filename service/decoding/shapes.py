@@ -99,7 +99,8 @@ class Shapes:
 
     def loose_values(self, rows: Sequence[dict[str, float | None]]) -> tuple[NDArray[np.float32], list[str]]:
         """The same of dicts, and the names of the sensors that are in none of the columns."""
-        unknown = [name for row in rows for name in row.keys() - self._known if row[name] is not None]
+        strange = [row for row in rows if not row.keys() <= self._known]
+        unknown = [name for row in strange for name in row.keys() - self._known if row[name] is not None]
         return to_single([[row.get(name) for name in self.sensors] for row in rows], len(self.sensors)), unknown
 
     def count_members(self, messages: Sequence[Message]) -> int:

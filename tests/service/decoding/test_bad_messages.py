@@ -177,8 +177,10 @@ def test_all_bad_messages_at_once_give_what_they_give_alone(shared: Decoder) -> 
     assert together.devices == []
 
 
-def test_a_hundred_bad_elements_are_not_a_hundred_dead_letters_of_the_whole_message() -> None:
-    readings = decode(b"[" + b",".join([b"1"] * 100 + [message()]) + b"]")
+@pytest.mark.parametrize("element", [b"1", message(time="never"), message(values={"flow": 1e39}), message(device="")])
+def test_a_hundred_bad_elements_are_not_a_hundred_dead_letters_of_the_whole_message(element: bytes) -> None:
+    readings = decode(b"[" + b",".join([element] * 100 + [message()]) + b"]")
     assert [reject.element for reject in readings.rejects] == list(range(64))
+    assert all(reject.error.startswith(f"[{reject.element}] ") for reject in readings.rejects)
     assert "36 more elements up to [99]" in readings.rejects[-1].error
     assert len(readings.devices) == 1
