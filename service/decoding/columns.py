@@ -6,7 +6,7 @@ Ids, times and ranges are checked a column at a time here, because a check a mes
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, compress, groupby, islice
+from itertools import chain, compress, groupby
 from math import nan
 from operator import attrgetter
 from typing import Any, cast
@@ -166,8 +166,9 @@ def _listed(rejects: list[Reject]) -> list[Reject]:
     ordered = sorted(rejects, key=lambda reject: (reject.record, -1 if reject.element is None else reject.element))
     listed: list[Reject] = []
     for _, one_message in groupby(ordered, key=attrgetter("record")):
-        first, more = list(islice(one_message, MAX_REJECTS)), list(one_message)
-        listed += [reject if reject.element is None else _of_element(reject) for reject in first]
+        own = list(one_message)
+        listed += [reject if reject.element is None else _of_element(reject) for reject in own[:MAX_REJECTS]]
+        more = own[MAX_REJECTS:]
         if more:
             rest = f"; {len(more)} more elements up to [{more[-1].element}] are bad as well"
             listed[-1] = listed[-1]._replace(error=listed[-1].error[: MAX_ERROR - len(rest)] + rest)
