@@ -210,9 +210,9 @@ class _Run:
                 alert_file.write(outcome.alerts)
                 self.tally.add(readings, outcome)
                 if readings is not None and outcome.scores is not None:
-                    score_file.write(readings, outcome.scores)
+                    score_file.write(outcome.scores.stepped, outcome.scores)
                     if self.curves is not None:
-                        self.curves.add(readings, outcome.scores)
+                        self.curves.add(outcome.scores.stepped, outcome.scores)
         return [scores, alerts]
 
     def curves_of(self, devices: Sequence[str]) -> Curves:
@@ -220,7 +220,7 @@ class _Run:
             self.curves = Curves(devices)
             for readings, outcome in self._steps("drawing"):
                 if readings is not None and outcome.scores is not None:
-                    self.curves.add(readings, outcome.scores)
+                    self.curves.add(outcome.scores.stepped, outcome.scores)
         return self.curves
 
     def _steps(self, what: str) -> Iterator[tuple[Readings | None, Outcome]]:

@@ -76,7 +76,8 @@ class AlertRecord(NamedTuple):
 class Scores:
     """What a backtest writes a row of: one entry per stepped reading, in the order of the input."""
 
-    reading: NDArray[np.int64]  # (m,) position in the Readings
+    stepped: Readings  # partial readings made whole
+    reading: NDArray[np.int64]  # (m,) position in `stepped`
     score: NDArray[np.float32]
     evidence: NDArray[np.float32]
     limit: NDArray[np.float32]  # of the leading strength

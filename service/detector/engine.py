@@ -78,7 +78,10 @@ class Detector:
             teller, counts, sheet = self._advance(overlay, part, first)
             teller.rejects = [reject._replace(record=record) for reject in teller.rejects]
             parts.append((teller, counts, sheet))
-        return self._outcome(overlay, parts)
+        outcome = self._outcome(overlay, parts)
+        if outcome.scores is not None and not self._merging:
+            outcome.scores.stepped = readings
+        return outcome
 
     def tick(self, partition: int, offset: int, time_ms: int) -> Outcome:
         """Let stream time reach `time_ms` although no reading came; what becomes due carries `offset`."""
@@ -112,7 +115,7 @@ class Detector:
         if self._merging:
             readings, counts["merged"] = self._merger(overlay).merge(readings, stream)
         teller = self._teller(overlay, readings, stream)
-        sheet = ScoreSheet(readings, first) if self._scores else None
+        sheet = ScoreSheet(readings, overlay.partition.signatures, first) if self._scores else None
         self._step_readings(overlay, readings, stream, teller, counts, sheet)
         self._fire(overlay, stream, teller)
         return teller, counts, sheet

@@ -83,9 +83,9 @@ def sentence(type_: str, parts: Sequence[Contribution]) -> str:
         return "readings as a whole no longer follow the forecast"
     first = parts[0]
     unit = f" {first.unit}" if first.unit else ""
-    seen = "missing" if first.observed is None else f"{first.observed:g}{unit}"
+    seen = "missing" if first.observed is None else f"{first.observed:.4g}{unit}"
     habit = {"level": "its level is usually", "season": "at this hour it is usually"}.get(type_, "expected")
-    text = f"{first.sensor} is {seen}, {habit} {first.lower:g} to {first.upper:g}{unit}"
+    text = f"{first.sensor} is {seen}, {habit} {first.lower:.4g} to {first.upper:.4g}{unit}"
     others = [f"{part.sensor} ({part.share:.0%})" for part in parts[1:3] if part.share >= 0.1]
     return text + (f"; also {' and '.join(others)}" if others else "")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from service.detector.devices import ALERTING
+from service.detector.partition import Signature
 from service.detector.scored import Scored
 from service.records import Readings, Scores
 
@@ -12,7 +13,8 @@ from service.records import Readings, Scores
 class ScoreSheet:
     """Collects chunks as they are scored; `joined` puts them in order."""
 
-    def __init__(self, readings: Readings, first: int = 0) -> None:
+    def __init__(self, readings: Readings, signatures: Sequence[Signature], first: int = 0) -> None:
+        self._signatures = signatures
         self._readings = readings
         self._columns = {name: s for s, name in enumerate(readings.sensors)}
         self._parts: list[Scores] = []
@@ -22,19 +24,14 @@ class ScoreSheet:
         rows, judged = scored.rows, scored.judged
         work, count = scored.group.work, len(rows)
         plan = work.table.layout.plan
-        out = scored.bucket.out
-        by_sensor = [np.full((count, len(self._readings.sensors)), np.nan, np.float32) for _ in range(3)]
-        for s, sensor in enumerate(work.table.layout.bundle.manifest.sensors):
-            if sensor.name in self._columns:
-                mean, scale = out.mean[:count, s], out.scale[:count, s]
-                for column, value in zip(by_sensor, (mean, mean - scale, mean + scale), strict=True):
-                    column[:, self._columns[sensor.name]] = value
-        leading = [int(j) for j in judged.leading]
+        leading = judged.leading.tolist()
         terms = scored.terms[np.arange(count), [plan.witness_of[j] for j in leading]]
-        names = [s.name for s in work.table.layout.bundle.manifest.sensors] or list(self._readings.sensors)
+        names = [self._signatures[number].sensors for number in work.columns["signature"][rows].tolist()]
         farthest = np.argmax(terms, axis=1).tolist()
+        expected, lower, upper = self._bands(scored, names)
         self._parts.append(
             Scores(
+                stepped=self._readings,
                 reading=self._first + scored.group.at[scored.picked],
                 score=np.exp(judged.evidence.astype(np.float64)).astype(np.float32),
                 evidence=judged.evidence.copy(),
@@ -42,12 +39,25 @@ class ScoreSheet:
                 event=scored.event.copy(),
                 change=judged.change.copy(),
                 alert=(work.columns["flags"][rows] & ALERTING) > 0,
-                leading=[names[s] if s < len(names) else "" for s in farthest],
-                expected=by_sensor[0],
-                lower=by_sensor[1],
-                upper=by_sensor[2],
+                leading=[own[s] if s < len(own) else "" for own, s in zip(names, farthest, strict=True)],
+                expected=expected,
+                lower=lower,
+                upper=upper,
             )
         )
+
+    def _bands(self, scored: Scored, names: list[tuple[str, ...]]) -> list[np.ndarray]:
+        """Forecast and band by the columns of the readings; rows of one signature are filled together."""
+        out, count = scored.bucket.out, len(names)
+        bands = [np.full((count, len(self._columns)), np.nan, np.float32) for _ in range(3)]
+        for own in set(names):
+            rows = np.array([i for i, name in enumerate(names) if name == own])
+            for s, sensor in enumerate(own):
+                if sensor in self._columns:
+                    mean, scale = out.mean[rows, s], out.scale[rows, s]
+                    for band, value in zip(bands, (mean, mean - scale, mean + scale), strict=True):
+                        band[rows, self._columns[sensor]] = value
+        return bands
 
     @staticmethod
     def joined(sheets: Sequence["ScoreSheet"]) -> Scores:
@@ -56,7 +66,20 @@ class ScoreSheet:
             width = len(sheets[0]._readings.sensors)
             none, empty = np.empty(0, np.float32), np.empty((0, width), np.float32)
             flags = np.empty(0, bool)
-            return Scores(np.empty(0, np.int64), none, none, none, flags, none, flags, [], empty, empty, empty)
+            return Scores(
+                sheets[0]._readings,
+                np.empty(0, np.int64),
+                none,
+                none,
+                none,
+                flags,
+                none,
+                flags,
+                [],
+                empty,
+                empty,
+                empty,
+            )
         order = np.argsort(np.concatenate([part.reading for part in parts]), kind="stable")
         names = [name for part in parts for name in part.leading]
 
@@ -65,6 +88,7 @@ class ScoreSheet:
             return joined
 
         return Scores(
-            **{f: column(f) for f in Scores.__dataclass_fields__ if f != "leading"},
+            stepped=parts[0].stepped,
+            **{f: column(f) for f in Scores.__dataclass_fields__ if f not in ("stepped", "leading")},
             leading=[names[i] for i in order.tolist()],
         )

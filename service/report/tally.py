@@ -74,7 +74,7 @@ class Tally:
         if readings is None or scores is None or not scores.alert.any():
             return
         for i in np.flatnonzero(scores.alert).tolist():
-            device = self.devices[readings.devices[int(scores.reading[i])]]
+            device = self.devices[scores.stepped.devices[int(scores.reading[i])]]
             device.worst = max(device.worst, float(scores.evidence[i]))
 
     # What follows from the counts.

@@ -24,7 +24,7 @@ def scores(of: Readings, evidence: list[float] | None = None) -> Scores:
     nothing = np.zeros(n, np.float32)
     band = np.full_like(of.values, 20)
     return Scores(
-        np.arange(n), np.exp(found), found, nothing + 1, found >= 0, nothing, found >= 0, ["a"] * n,
+        of, np.arange(n), np.exp(found), found, nothing + 1, found >= 0, nothing, found >= 0, ["a"] * n,
         band, band - 2, band + 2,
     )  # fmt: skip
 
