@@ -98,7 +98,6 @@ def environment(path: Path, crash_at: str = "") -> dict[str, str]:
             "GRUARD_EMBEDDED__PARTITIONS": str(PARTITIONS),
             "GRUARD_MODELS__PATH": str(MODELS),
             "GRUARD_DETECTOR__FALSE_ALARMS_PER_DEVICE_DAY": str(BUDGET),
-            "GRUARD_MODELS__DEFAULT": "pump",
             "GRUARD_HTTP__PORT": "0",
             "GRUARD_WORKER__MAX_RECORDS": "300",
             "GRUARD_WORKER__SNAPSHOT_RECORDS": "1000",
