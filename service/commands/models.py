@@ -32,11 +32,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def card_summary(card: Path) -> str:
-    """The first plain sentence of a model card: no front matter, heading, picture or table."""
+    """What a model card says it is for, or else its first plain sentence: no heading, picture or table."""
     try:
         text = card.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
     body = text.split("\n---\n", 1)[1] if text.startswith("---\n") and "\n---\n" in text else text
-    plain = (line.strip() for line in body.splitlines())
-    return next((line for line in plain if line and line[0] not in "#!|<-*`>"), "")
+    _, _, use = body.partition("## Intended use\n")
+    paragraphs = (" ".join(part.split()) for part in (use or body).split("\n\n"))
+    plain = next((part for part in paragraphs if part and part[0] not in "#!|<-*`>"), "")
+    return plain.split(". ")[0].removesuffix(".")

@@ -12,13 +12,12 @@ from tests.service.cli import ROOT, Said, command, environment, gruard
 
 # Only what a few seconds show is claimed here; how much is found is claimed where there is time to find it.
 SHORT = ("--seconds", "3", "--speed", "600", "--port", "0", "--devices", "8")
-MODEL = {"GRUARD_MODELS__DEFAULT": "pump"}  # every device of the fleet has a model of its own class
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, dict[str, Any]]:
     report = tmp_path_factory.mktemp("demo") / "r.json"
-    said = gruard("demo", *SHORT, "--report", report, env=MODEL)
+    said = gruard("demo", *SHORT, "--report", report)
     assert said.code == 0, said.error
     return said, json.loads(report.read_text())
 
@@ -45,7 +44,7 @@ def test_the_report_adds_up(played):
 def test_the_same_seed_gives_the_same_faults_and_finds(played, tmp_path):
     _, told = played
     again = tmp_path / "again.json"
-    assert gruard("demo", *SHORT, "--report", again, env=MODEL).code == 0
+    assert gruard("demo", *SHORT, "--report", again).code == 0
     second = json.loads(again.read_text())
     for member in ("faults", "false_alarm_list", "readings", "dead_letters"):
         assert second[member] == told[member], member
@@ -54,7 +53,7 @@ def test_the_same_seed_gives_the_same_faults_and_finds(played, tmp_path):
 def test_ctrl_c_ends_it_with_the_scoreboard(tmp_path):
     report = tmp_path / "r.json"
     process = subprocess.Popen(
-        command("demo", "--port", "0", "--devices", "4", "--report", report), cwd=ROOT, env=environment(MODEL),
+        command("demo", "--port", "0", "--devices", "4", "--report", report), cwd=ROOT, env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -67,7 +66,7 @@ def test_ctrl_c_ends_it_with_the_scoreboard(tmp_path):
 
 
 def test_it_leaves_nothing_behind(tmp_path):
-    env = {**MODEL, "TMPDIR": str(tmp_path), "GRUARD_MODELS__PATH": str(ROOT / "models")}
+    env = {"TMPDIR": str(tmp_path), "GRUARD_MODELS__PATH": str(ROOT / "models")}
     (tmp_path / "here").mkdir()
     assert gruard("demo", "--seconds", "0.5", "--port", "0", cwd=tmp_path / "here", env=env).code == 0
     assert [each for each in Path(tmp_path).rglob("*") if each.name != "here"] == []

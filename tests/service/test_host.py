@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.service.cli import ROOT, command, environment, gruard
 
-MODEL = {"GRUARD_MODELS__DEFAULT": "pump", "GRUARD_MODELS__PATH": str(ROOT / "models")}
+MODEL = {"GRUARD_MODELS__PATH": str(ROOT / "models")}
 
 
 class Service:
@@ -113,7 +113,7 @@ def test_a_bad_start_or_an_unwritable_label_file_is_told(tmp_path):
 def test_the_models_found_are_told_with_their_digests_and_a_bad_one_fails(tmp_path):
     said = gruard("models")
     assert (said.code, said.error) == (0, "")
-    assert re.search(r"^pump@1: ok: .* sha256 [0-9a-f]{12}$", said.out, re.MULTILINE)
+    assert re.search(r"^pump@1: ok: .* sha256 [0-9a-f]{12}\n  .*`pump`", said.out, re.MULTILINE)
     folder = tmp_path / "models" / "pump" / "1"
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text("{}")

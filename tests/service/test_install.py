@@ -72,7 +72,7 @@ from service.fleet import Fleet, message
 from service.settings import Settings
 from itertools import islice
 settings = Settings()
-made = engine(settings, Bundles("models", "pump"))
+made = engine(settings, Bundles("models", "universal"))
 made.detector.open(0)
 samples = list(islice(Fleet(4, 7).readings(), 400))
 keys, values = zip(*map(message, samples))
