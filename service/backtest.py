@@ -13,21 +13,21 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from service import journal
 from service.bundle import Bundle, Bundles
 from service.decoding import Decoder
 from service.detector import Detector
-from service.engine import Engine
 from service.errors import InputError, UnavailableError, UsageError
 from service.progress import Progress
 from service.records import Outcome, Readings
 from service.report.curves import Curves
+from service.report.sheets import AlertFile, ScoreFile
 from service.report.tally import Tally
 from service.settings import Settings
-from service.sheets import AlertFile, ScoreFile
 from service.streams.files import Frames, Options, read
 from service.streams.files.merge import Chunk, chunks
 from service.streams.files.recording import Recording, recording
+from service.worker import journal
+from service.worker.engine import Engine
 
 CHUNK = 8192  # readings a step; changes no output
 KEPT_CELLS = 5_000_000  # readings x sensors whose curves are kept at once (80 MB); beyond, a second pass draws

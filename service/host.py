@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from threading import Event
 
 from service.bundle import Bundle, Bundles, assert_denormals_flushed
-from service.crashpoints import CrashPoints
 from service.decoding import Decoder
 from service.detector import Detector
-from service.engine import Engine
 from service.errors import ConfigurationError
-from service.observer import Observer
-from service.publish import Origin
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog, EmbeddedStream
 from service.telemetry import logs
 from service.telemetry.health import HealthServer, Vitals
 from service.telemetry.metrics import Metrics
 from service.telemetry.several import several
-from service.worker import Surroundings, Worker, wall_clock_ms
+from service.worker.crashpoints import CrashPoints
+from service.worker.engine import Engine
+from service.worker.loop import Surroundings, Worker, wall_clock_ms
+from service.worker.observer import Observer
+from service.worker.publish import Origin
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from service import journal
 from service.errors import ConfigurationError, InputError, UnavailableError, UsageError
 from service.progress import Progress
 from service.records import Records
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog
 from service.streams.files import recording
+from service.worker import journal
 
 BATCH = 50_000  # rows held in memory
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from service.detector.rules import AlertsSettings, DetectorSettings, Section
-from service.worker_settings import WorkerSettings
+from service.worker.settings import WorkerSettings
 
 
 class StreamSettings(Section):

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from service.bundle.inference import session
 from service.errors import GruardError
-from service.inference import session
 from service.manifest import Array, Golden
 from training.network import Forecaster, Shape
 from training.replay import Inputs

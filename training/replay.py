@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inference import session
+from service.bundle.inference import session
 from training.datasets import Dataset, History
 from training.step import INPUTS
 

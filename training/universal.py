@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, ValueInfoProto, helper
 
 from service import bundle
+from service.bundle.inference import session
 from service.errors import UnavailableError
 from service.fleet import CLASSES
-from service.inference import session
 from service.manifest import Array, Golden, Manifest, Witness
 from training import calibrate, datasets, online, replay
 from training.calibrate import Rules

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from service.commands.numbers import above_0, whole
-from service.demo import Demo, Plan
+from service.demo.play import Demo, Plan
 from service.sources import load
 from service.stopping import signals
 from service.version import version

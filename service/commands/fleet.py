@@ -7,11 +7,11 @@ from pathlib import Path
 
 from service.commands.numbers import at_least_0, whole
 from service.decoding import parse_time
+from service.demo.scoreboard import rfc3339
 from service.errors import ConfigurationError, UnavailableError, UsageError
 from service.feeder import Feeder
 from service.fleet import Fleet, readings_per_second
 from service.progress import Progress
-from service.scoreboard import rfc3339
 from service.settings import Settings
 from service.sources import load
 from service.stopping import signals

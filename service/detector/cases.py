@@ -1,5 +1,6 @@
 """What the detector remembers of a troubled device beside its row: open alerts, runs of odd values, a wrong clock."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ class Case(msgspec.Struct):
     outside: dict[str, int] = {}  # sensor -> successive readings outside its range (> 0), or inside since (< 0)
     ahead: int = 0  # successive readings ahead of their arrival
     ahead_ms: int = 0  # by how much
+    ahead_time: int = 0  # event time of the last of them: one sent twice counts once
     correction_ms: int = 0  # taken off event times from now on
 
     def idle(self) -> bool:
@@ -41,6 +43,13 @@ class Case(msgspec.Struct):
 
     def copy(self) -> "Case":
         return msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=Case)
+
+    def forget(self, alert_ids: Collection[str]) -> None:
+        if self.process is not None and self.process.alert_id in alert_ids:
+            self.process = None
+        if self.change is not None and self.change.alert_id in alert_ids:
+            self.change = None
+        self.quality = {name: alert for name, alert in self.quality.items() if alert.alert_id not in alert_ids}
 
     def open(self) -> list[OpenAlert]:
         return [alert for alert in (self.process, self.change, *self.quality.values()) if alert is not None]

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import onnxruntime
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.bundle import Bundles
 from service.detector import snapshots
 from service.detector.deadlines import fire
-from service.detector.devices import Table, row_bytes
+from service.detector.devices import ALERTING, Table, row_bytes
 from service.detector.merging import Merger
 from service.detector.order import VOUCHERS
 from service.detector.partition import Overlay, Partition, table_key
@@ -24,7 +24,6 @@ from service.detector.scores import ScoreSheet
 from service.detector.step import Batch, step_group
 from service.detector.tables import TableRules, by_class
 from service.detector.telling import Teller
-from service.errors import DataRuleError
 from service.records import Outcome, Readings, Reject
 
 SCORING = 1  # raise it when the same readings would score otherwise: it is part of the fingerprint
@@ -212,18 +211,26 @@ class Detector:
                 table.written[page] = own.snapshots
         own.staged = {}
 
-    def load(self, partition: int, pages: Iterable[tuple[str, bytes]]) -> None:
-        """Raises DataRuleError when a page is damaged, of another format, or of a bundle that is not here."""
+    def load(self, partition: int, pages: Iterable[tuple[str, bytes]]) -> int:
+        """How many devices start anew because their bundle is gone or has changed. DataRuleError: a damaged page."""
         self.open(partition)
         own = self._partitions[partition]
-        snapshots.load(own, pages, lambda key: self._table_for(own, key))
+        return snapshots.load(own, pages, lambda key, sha256: self._table_for(own, key, sha256))
 
-    def _table_for(self, partition: Partition, key: str) -> int:
-        name, _, width = key.rpartition("/")
-        bundle = next((b for b in self._bundles.all() if table_key(b, int(width)) == key), None)
-        if bundle is None:
-            raise DataRuleError(f"the snapshot holds devices of model {name}, which is not in models.path; put it back")
-        return partition.table(self._resolver.layout(bundle, int(width)))
+    def _table_for(self, partition: Partition, key: str, sha256: str) -> int | None:
+        width = int(key.rpartition("/")[2])
+        found = (b for b in self._bundles.all() if (table_key(b, width), b.manifest.sha256) == (key, sha256))
+        bundle = next(found, None)
+        return None if bundle is None else partition.table(self._resolver.layout(bundle, width))
+
+    def forget_alerts(self, partition: int, keys: Collection[str]) -> None:
+        """Drop open alerts, by their keys in `open_alerts`, and tell nobody: for those that were told otherwise."""
+        for table in self._partitions[partition].tables:
+            for slot, case in list(table.cases.items()):
+                case.forget({key.rpartition("/")[2] for key in keys if key.startswith(f"alert/{table.ids[slot]}/")})
+                if case.process is None:
+                    table.columns["flags"][slot] &= ~ALERTING
+                table.dirty.add(slot // table.layout.page_rows)
 
     # What others may ask.
 

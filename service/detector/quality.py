@@ -81,8 +81,11 @@ def moving(alert: OpenAlert, held: float) -> bool:
     return alert.moved >= MOVING_AFTER
 
 
-def note_ahead(case: Case, ahead_ms: int) -> bool:
+def note_ahead(case: Case, time_ms: int, ahead_ms: int) -> bool:
     """Count a reading ahead of its arrival; True once the offset was steady for so long that it is corrected."""
+    if time_ms == case.ahead_time:
+        return False
+    case.ahead_time = time_ms
     steady = case.ahead and abs(ahead_ms - case.ahead_ms) <= STEADY_MS
     case.ahead = case.ahead + 1 if steady else 1
     case.ahead_ms = ahead_ms

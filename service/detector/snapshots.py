@@ -17,7 +17,7 @@ from service.detector.order import StreamTime
 from service.detector.partition import SLOT_BITS, Overlay, Partition, Pending, Signature
 from service.errors import DataRuleError
 
-FORMAT = 1  # raise it when a page's meaning changes; an older one is then refused, never misread
+FORMAT = 2  # raise it when a page's meaning changes; an older one is then refused, never misread
 PARTITION_KEY = "page/partition"
 CLEAN_SHARE = 20  # every snapshot also rewrites the oldest twentieth of the clean pages, so none grows too old
 
@@ -25,6 +25,7 @@ CLEAN_SHARE = 20  # every snapshot also rewrites the oldest twentieth of the cle
 class Page(msgspec.Struct, array_like=True):
     format: int
     table: str
+    sha256: str  # of the bundle: a row means nothing to another one
     first: int  # slot
     ids: list[str | None]
     columns: dict[str, bytes]
@@ -117,7 +118,8 @@ class Snapshot:
         cases = {first + i: case for i in kept if (case := self._case(table, work, number, first + i)) is not None}
         signatures = self._signatures(columns, kept)
         data = {name: column.tobytes() for name, column in columns.items()}
-        return pack(Page(FORMAT, table.key, first, ids, data, cases, signatures))
+        sha256 = table.layout.bundle.manifest.sha256
+        return pack(Page(FORMAT, table.key, sha256, first, ids, data, cases, signatures))
 
     def _signatures(self, columns: Columns, kept: list[int]) -> list[Signature]:
         """The page's own list of signatures; its rows are renumbered to it."""
@@ -143,17 +145,26 @@ class Snapshot:
         return table.cases.get(slot) if work is None or row is None else work.peek(row)
 
 
-def load(partition: Partition, pages: Iterable[tuple[str, bytes]], table_for: Callable[[str], int]) -> None:
-    """Fill an empty partition. `table_for` gives the number of the table with a key, made when there is none."""
+def load(partition: Partition, pages: Iterable[tuple[str, bytes]], table_for: Callable[[str, str], int | None]) -> int:
+    """Fill an empty partition; how many devices could not be kept because their bundle is gone or another one.
+
+    `table_for` gives the number of the table with a key and a bundle's digest, made when there is none.
+    """
+    dropped = 0
     for key, data in pages:
         if key == PARTITION_KEY:
             own = unpack(key, data, PartitionPage)
             partition.stream, partition.pending = own.stream, dict(own.pending)
         else:
             page = unpack(key, data, Page)
-            _load_page(partition, key, page, table_for(page.table))
+            table_number = table_for(page.table, page.sha256)
+            if table_number is None:
+                dropped += sum(device is not None for device in page.ids)
+            else:
+                _load_page(partition, key, page, table_number)
     for table in partition.tables:
         table.free = [slot for slot, id_ in enumerate(table.ids) if id_ is None]
+    return dropped
 
 
 def _load_page(partition: Partition, key: str, page: Page, number: int) -> None:

@@ -74,6 +74,8 @@ def _admit(group: Group, wave: NDArray[np.intp], batch: Batch, rules: TableRules
     good = ~(ahead | empty | late | same)
     columns["digest"][rows[good]] = marks[good]
     batch.times[at] = times
+    for i in np.flatnonzero(good & ((columns["flags"][rows] & CASE) > 0)).tolist():
+        teller.on_time(work, int(rows[i]), int(at[i]))
     accepted: NDArray[np.intp] = wave[good]
     return accepted
 
@@ -117,8 +119,6 @@ def _set_clocks(
     batch.counts["future"] += int(ahead.sum())
     for i in np.flatnonzero(ahead).tolist():
         teller.ahead(work, int(rows[i]), int(at[i]), int(times[i] - arrivals[i]))
-    for i in np.flatnonzero((work.columns["flags"][rows] & CASE).astype(bool) & ~ahead).tolist():
-        teller.on_time(work, int(rows[i]), int(at[i]))
     return ahead
 
 

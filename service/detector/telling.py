@@ -70,7 +70,7 @@ class Teller:
         case = work.case(row)
         if "clock_skew/" not in case.quality:
             self._open_quality(work, row, case, "clock_skew", record, time_ms)
-        if note_ahead(case, ahead_ms):
+        if note_ahead(case, time_ms, ahead_ms):
             self.counts["clock_corrected"] += 1
 
     def on_time(self, work: Work, row: int, at: int) -> None:

@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from service.errors import UnavailableError
-from service.observer import RestoreResult, Silent
 from service.settings import HttpSettings
+from service.worker.observer import RestoreResult, Silent
 
 STALLED_S = 30.0  # a round of the loop takes a tenth of a second; a restore slice some seconds
 

@@ -13,9 +13,9 @@ from typing import Any, TextIO
 
 import msgspec
 
-from service.observer import RestoreResult, Silent
 from service.records import AlertRecord
 from service.settings import LoggingSettings
+from service.worker.observer import RestoreResult, Silent
 
 LOGGER = logging.getLogger("gruard")
 LOGGER.addHandler(logging.NullHandler())  # a command that does not ask for logs gets none

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.process_collector import ProcessCollector
 
 from service.bundle import Bundle
-from service.observer import RestoreResult, Silent
 from service.records import AlertRecord
 from service.telemetry.open_alerts import OpenAlerts
+from service.worker.observer import RestoreResult, Silent
 
 # 0.1 s is the goal from poll to commit, so it is an edge of its own; a factor of about 2 apart, 0.5 ms to 10 s.
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from service.observer import Observer
+from service.worker.observer import Observer
 
 
 class _Several:

@@ -7,6 +7,7 @@ milliseconds a network takes. It keeps to the same interface and the same rules 
 import json
 import zlib
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,6 +173,10 @@ class CountingDetector:
             for device, row in self.parts[partition].rows.items()
             for alert in row.alerts.values()
         }
+
+    def forget_alerts(self, partition: int, keys: Collection[str]) -> None:
+        for device, row in self.parts[partition].rows.items():
+            row.alerts = {k: alert for k, alert in row.alerts.items() if f"alert/{device}/{alert[0]}" not in keys}
 
     def rows(self, partition: int) -> dict[str, bytes]:
         return {device: json.dumps(vars(row)).encode() for device, row in self.parts[partition].rows.items()}

@@ -4,11 +4,11 @@ from functools import cache
 from pathlib import Path
 
 from service.bundle import Bundles
-from service.engine import Engine
 from service.fleet import Fleet, message
 from service.host import engine
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog, Message
+from service.worker.engine import Engine
 from tests.service.rig import START_MS
 
 MODELS = Path(__file__).parents[2] / "models"

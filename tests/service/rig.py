@@ -8,16 +8,16 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from service import journal
-from service.crashpoints import CrashPoints
-from service.engine import Engine
 from service.errors import UnavailableError
-from service.observer import RestoreResult, Silent
-from service.publish import Origin
 from service.streams.embedded import EmbeddedLog, EmbeddedStream, Message
 from service.streams.port import Output
-from service.worker import Surroundings, Worker
-from service.worker_settings import WorkerSettings
+from service.worker import journal
+from service.worker.crashpoints import CrashPoints
+from service.worker.engine import Engine
+from service.worker.loop import Surroundings, Worker
+from service.worker.observer import RestoreResult, Silent
+from service.worker.publish import Origin
+from service.worker.settings import WorkerSettings
 from tests.service.counting import CountingDecoder, CountingDetector, message
 
 PARTITIONS = 3

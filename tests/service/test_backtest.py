@@ -12,15 +12,15 @@ from service.backtest import Backtest, backtest
 from service.bundle import Bundles
 from service.decoding import Decoder
 from service.detector import Detector
-from service.engine import Engine
 from service.errors import BundleError, InputError, UnavailableError, UsageError
 from service.feed import feed
 from service.record import record
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog, EmbeddedStream, Message
 from service.streams.files import Options, read
-from service.worker import Surroundings, Worker
-from service.worker_settings import WorkerSettings
+from service.worker.engine import Engine
+from service.worker.loop import Surroundings, Worker
+from service.worker.settings import WorkerSettings
 from tests.service.bundles import Draft
 
 START_S = 1_700_000_000

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from service import journal
 from service.errors import InputError, UnavailableError, UsageError
 from service.record import record
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog, EmbeddedStream, Message
 from service.streams.files.recording import Recording, recording
 from service.streams.port import Committed, Transaction
+from service.worker import journal
 
 START = 1_700_000_000_000
 

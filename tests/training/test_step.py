@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from service.golden import BATCHES
-from service.inference import session
+from service.bundle.inference import session
 from tests.training.machines import SENSORS, START_MS, fitted, machines
 from training import export, replay
 from training.cells import CELLS
@@ -63,7 +62,7 @@ def test_a_run_resumed_from_a_saved_state_goes_on_bit_for_bit(cell: str) -> None
 def test_a_rows_bits_do_not_depend_on_its_batch_or_place(cell: str) -> None:
     inputs = excerpt(machines(16, 40, seed=5), 40, 16)
     alone = stepped(fitted(cell).graph, inputs, newborn(16, cell))[-1]
-    for batch in BATCHES[1:]:
+    for batch in replay.BATCHES[1:]:
         place = (np.arange(16) * 37 + 11) % batch
         crowd = excerpt(machines(3, 40, seed=6), 40, batch)
         for part, own in zip(crowd, inputs, strict=True):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from service import bundle
-from service.inference import session
+from service.bundle.inference import session
 from service.manifest import WIDTHS
 from training import online, universal
 from training.replay import BATCHES, Inputs

@@ -49,6 +49,6 @@ def test_a_sensor_that_was_never_there_is_not_missed() -> None:
 
 def test_a_clock_ahead_by_a_steady_offset_is_corrected_and_a_wandering_one_is_not() -> None:
     steady, wandering = Case(), Case()
-    assert [note_ahead(steady, 600_000 + at % 2) for at in range(STEADY)][-1]
+    assert [note_ahead(steady, at + 1, 600_000 + at % 2) for at in range(STEADY)][-1]
     assert 599_000 < steady.correction_ms < 601_000
-    assert not any(note_ahead(wandering, 600_000 + 5_000 * at) for at in range(100))
+    assert not any(note_ahead(wandering, at + 1, 600_000 + 5_000 * at) for at in range(100))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.wire import WireError, read_model
+from service.bundle.wire import WireError, read_model
 
 OPSETS = range(17, 22)  # what training may write and the tests have stepped
 

@@ -33,5 +33,5 @@ class WorkerSettings(Section):
         exclude=True,
         repr=False,
         pattern=r"^[a-z]+(:[1-9][0-9]*|@[0-9]+)?$",
-        description="tests only: kill this process at a point of the protocol, see service/crashpoints.py",
+        description="tests only: kill this process at a point of the protocol, see service/worker/crashpoints.py",
     )

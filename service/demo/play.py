@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from service import host, show
+from service import host
 from service.decoding import parse_time
+from service.demo import show
+from service.demo.scoreboard import Opened, Play, Verdict, judge, report
 from service.detector.tables import DEFAULT_BUDGET, by_class
 from service.errors import UnavailableError
 from service.feeder import Feeder
 from service.fleet import CLASSES, START_MS, Fleet
-from service.observer import Silent
 from service.records import AlertRecord
-from service.scoreboard import Opened, Play, Verdict, judge, report
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog
+from service.worker.observer import Silent
 
 STATUS_S = 0.25
 

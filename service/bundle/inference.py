@@ -42,5 +42,5 @@ def assert_denormals_flushed() -> None:
     if not denormals_flushed():
         raise GruardError(
             "denormals are not flushed on this thread, expected them to be: the process's first ONNX session must come "
-            "from service.inference.session, before this thread starts"
+            "from service.bundle.inference.session, before this thread starts"
         )

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import publish
-from service.publish import Origin
 from service.records import AlertRecord, Records, Reject
+from service.worker import publish
+from service.worker.publish import Origin
 
 ORIGIN = Origin(topic="telemetry.readings.v1", group="gruard", version="0.1.0", model="abc")
 NOW = 1_795_248_203_123

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from service.errors import UnavailableError
-from service.worker_settings import WorkerSettings
+from service.worker.settings import WorkerSettings
 
 
 class Patience:

@@ -230,7 +230,7 @@ def test_a_log_that_ends_before_the_committed_offset_stops_it(killed):
 
 
 def test_a_large_state_is_read_in_slices_between_polls(tmp_path, monkeypatch):
-    from service import restore
+    from service.worker import restore
 
     path = filled(tmp_path / "gruard.db", counting_messages(SEED, 1500))
     Life(path).killed("committed@1200")

@@ -11,14 +11,14 @@ from threading import Event, Thread
 
 import pytest
 
-from service import journal
-from service.crashpoints import POINTS
 from service.errors import FencedError, GruardError, UnavailableError
-from service.observer import Silent
-from service.staging import Staged, settle
 from service.streams.embedded import EmbeddedLog, EmbeddedStream, Message
 from service.streams.port import Assigned, Lost, Poll, Revoked
-from service.worker import Surroundings, Worker
+from service.worker import journal
+from service.worker.crashpoints import POINTS
+from service.worker.loop import Surroundings, Worker
+from service.worker.observer import Silent
+from service.worker.staging import Staged, settle
 from tests.service import rig
 from tests.service.counting import message
 from tests.service.rig import (

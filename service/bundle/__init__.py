@@ -15,10 +15,10 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from service.bundle.golden import GoldenError, check_golden
+from service.bundle.graph import Graph, GraphError, Tensor, read
+from service.bundle.inference import assert_denormals_flushed, session
 from service.errors import BundleError
-from service.golden import GoldenError, check_golden
-from service.graph import Graph, GraphError, Tensor, read
-from service.inference import assert_denormals_flushed, session
 from service.manifest import FORMAT, Manifest
 
 __all__ = ["Bundle", "Bundles", "assert_denormals_flushed", "find", "load", "session", "verdict"]

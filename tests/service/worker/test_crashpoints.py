@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from service.crashpoints import POINTS, CrashPoints
 from service.errors import ConfigurationError
+from service.worker.crashpoints import POINTS, CrashPoints
 
 
 def _walk(crash_at: str, reached: multiprocessing.SimpleQueue) -> None:

@@ -109,7 +109,7 @@ PROBE = """
 import sys
 import numpy as np
 from service.bundle import assert_denormals_flushed, load
-from service.inference import denormals_flushed
+from service.bundle.inference import denormals_flushed
 assert "onnxruntime" not in sys.modules and not denormals_flushed()
 load({folder!r})
 assert_denormals_flushed()

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from service.crashpoints import POINTS
 from service.streams.embedded import EmbeddedLog
-from service.worker_settings import WorkerSettings
+from service.worker.crashpoints import POINTS
+from service.worker.settings import WorkerSettings
 from tests.service import cli
 from tests.service.real import BUDGET, MODELS, fleet_messages, real_engine, rows
 from tests.service.rig import (
@@ -32,7 +32,7 @@ from tests.service.rig import (
     replayed_alerts,
     tick,
 )
-from tests.service.test_worker import FoldsFirst
+from tests.service.worker.test_loop import FoldsFirst
 
 SEED = 20262
 EVERY_TURN = ("polled", "stepped", "begun", "staged", "committed", "folded")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from service.errors import UnavailableError
-from service.sheets import AlertFile, ScoreFile
+from service.report.sheets import AlertFile, ScoreFile
 from tests.service.report.scenes import alert, readings, scores
 
 NAMES = ['a,"b"\n', "ポンプ", "x;y", "plain"]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import journal
 from service.errors import DataRuleError
-from service.journal import Entry, interleaved
 from service.records import Records
+from service.worker import journal
+from service.worker.journal import Entry, interleaved
 
 
 def batch(offsets: list[int]) -> Records:

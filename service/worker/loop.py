@@ -12,17 +12,17 @@ from hashlib import sha256
 from heapq import nsmallest
 from threading import Event
 
-from service.crashpoints import CrashPoints
-from service.engine import Engine
 from service.errors import DataRuleError, UnavailableError
-from service.observer import Observer, Silent
-from service.patience import Patience
-from service.publish import Origin
 from service.records import Records
-from service.restore import Restored, Slices, Source, restore
-from service.staging import Running, Staged, Stager, Step, journal_keys, settle, tick_step
 from service.streams.port import Assigned, Lost, Poll, Revoked, Stream
-from service.worker_settings import WorkerSettings
+from service.worker.crashpoints import CrashPoints
+from service.worker.engine import Engine
+from service.worker.observer import Observer, Silent
+from service.worker.patience import Patience
+from service.worker.publish import Origin
+from service.worker.restore import Restored, Slices, Source, restore
+from service.worker.settings import WorkerSettings
+from service.worker.staging import Running, Staged, Stager, Step, journal_keys, settle, tick_step
 
 MANY = 64  # partitions for which one snapshot a turn would do: ten turns a second make 300 in half a minute
 GOLDEN = 0.6180339887  # multiples of it, modulo 1, lie evenly however many partitions there are

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from service.decoding import Decoder
 from service.detector import Detector
 from service.errors import DataRuleError
-from service.journal import Entry
 from service.records import Outcome, Readings, Records
+from service.worker.journal import Entry
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from service.scoreboard import BANDS, Judged, Opened, Play, Verdict, band
+from service.demo.scoreboard import BANDS, Judged, Opened, Play, Verdict, band
 
 COLOURS = {"critical": "1;31", "warning": "33", "info": "36", "resolved": "32", "dim": "2", "bold": "1", "good": "32"}
 WIDTH = 88

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from service.graph import GraphError, read
+from service.bundle.graph import GraphError, read
 from tests.service.bundles import SENSORS, Draft, refusal
 
 Damage = Callable[[Draft], Any]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import UnavailableError
-from service.patience import Patience
-from service.worker_settings import WorkerSettings
+from service.worker.patience import Patience
+from service.worker.settings import WorkerSettings
 
 ERROR = UnavailableError("the disk is full")
 

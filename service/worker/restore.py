@@ -9,14 +9,14 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from service import journal, ledger
-from service.engine import Engine
 from service.errors import DataRuleError
-from service.journal import Entry
-from service.marker import KEY, Marker, Pages
-from service.observer import RestoreResult
 from service.records import AlertRecord, Records
 from service.streams.port import Committed, StateRecord, Stream
+from service.worker import journal, ledger
+from service.worker.engine import Engine
+from service.worker.journal import Entry
+from service.worker.marker import KEY, Marker, Pages
+from service.worker.observer import RestoreResult
 
 SLICE = 8192  # records stepped, or state records read, between two polls
 
@@ -177,7 +177,11 @@ def _anew(source: Source, kept: Kept, result: RestoreResult) -> Restored:
 
 
 def _adopted(source: Source, kept: Kept, result: RestoreResult, replayed: int = 0) -> Restored:
-    recomputed = source.engine.detector.open_alerts(kept.partition)
+    detector = source.engine.detector
+    recomputed = detector.open_alerts(kept.partition)
+    otherwise = {name for name, value in recomputed.items() if kept.alerts.get(name) != value}
+    detector.forget_alerts(kept.partition, otherwise)  # what was published of them went another way
+    recomputed = {name: value for name, value in recomputed.items() if name not in otherwise}
     restored = _restored(kept, result, replayed)
     changes = ledger.reconciled(kept.alerts, recomputed)
     over = [ledger.lost(restored.position, kept.alerts[name]) for name, value in changes.items() if value is None]

@@ -6,14 +6,14 @@ Nothing here is applied and nothing written; a transaction that fails is dropped
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from service import journal, ledger, publish
 from service.detector import Detector
-from service.journal import Entry
-from service.marker import KEY, Marker, Pages
-from service.publish import Origin
 from service.records import Outcome, Readings, Records
-from service.restore import Adoption, Restored
 from service.streams.port import Committed, StateRecord, Transaction
+from service.worker import journal, ledger, publish
+from service.worker.journal import Entry
+from service.worker.marker import KEY, Marker, Pages
+from service.worker.publish import Origin
+from service.worker.restore import Adoption, Restored
 
 
 @dataclass

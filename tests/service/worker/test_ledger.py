@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import ledger
 from service.errors import GruardError
 from service.records import AlertRecord
+from service.worker import ledger
 
 names = st.text(string.ascii_lowercase, min_size=1, max_size=2)
 values = st.binary(max_size=3)

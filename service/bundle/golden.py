@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inference import session
+from service.bundle.inference import session
 from service.manifest import WIDTHS, Array, Golden, Manifest
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marker import Marker, Pages
+from service.worker.marker import Marker, Pages
 
 pages = st.dictionaries(st.text(min_size=1, max_size=3), st.binary(max_size=4), max_size=6)
 
