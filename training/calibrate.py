@@ -1,11 +1,11 @@
-"""From healthy readings that the network was not trained on: dead zones, weights, units, limit seeds.
+"""From healthy readings that the network was not trained on: dead zones and weights; from all history: units.
 
 The exported graph itself is stepped over every history from birth, once with neutral buffers to see its raw terms and
 once with the calibrated ones to see its strengths; strengths follow the detector's rules exactly.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 from service.manifest import Sensor, Witness
 from training.datasets import Dataset, History
 from training.replay import Trace
-from training.windows import Split
+from training.windows import Split, pooled
 
-BLOCK = 60  # readings whose largest strength is one entry of a limit
-SEEDS = 167  # blocks that a limit looks back on
 BEGINNING = 60  # readings of a newborn device that say nothing of a settled one; also its warm-up
-FEWEST_BLOCKS = 8  # fewer in the hold-out, and the whole history gives the seeds
 FEWEST_ROWS = 200  # fewer in the hold-out, and the part that chose the epoch helps with the dead zones
 TAIL_POWER, TAIL_FLOOR = 0.75, 0.3  # a level that wanders on healthy days gets a larger unit
 UNIT_FLOOR = 0.01  # variance: a level within a tenth of a spread is no news
@@ -50,8 +47,8 @@ def calibrate(raw: Sequence[Trace], splits: Sequence[Split], rules: Rules) -> Ca
     settled = [trace for trace in raw if len(trace.values) > BEGINNING] or list(raw)
     level = [_beyond(t.terms[:, names.index("level_4") :][:, :2], t.values) for t in settled]
     units = _level_units([_beyond(t.averages, t.values) for t in settled], level)
-    moved = np.concatenate([_beyond(t.terms[:, names.index("change"), None], t.values) for t in settled])
-    change_unit = np.sqrt(_mean(moved[:, 0] ** 2) + UNIT_FLOOR)
+    moved = [_beyond(t.terms[:, names.index("change"), None], t.values)[:, 0] for t in settled]
+    change_unit = np.sqrt(pooled([_mean(part**2) for part in moved]) + UNIT_FLOOR)
     dead_zone = _quantile(residual, 0.95)
     return Calibrated(
         np.float32(np.maximum(dead_zone, 1e-3)),
@@ -79,9 +76,9 @@ def _beyond(per_row: Floats, values: Floats) -> Floats:
 
 def _level_units(averages: Sequence[Floats], level: Sequence[Floats]) -> NDArray[np.float64]:
     """u' of each time scale and sensor, from how averages spread within devices and how far they wander."""
-    variance = _mean(np.concatenate([(part - _mean(part)) ** 2 for part in averages]))
+    variance = pooled([_mean((part - _mean(part)) ** 2) for part in averages])
     unit = np.sqrt(variance + UNIT_FLOOR)
-    tail = _quantile(np.concatenate(level) / unit, 0.9)
+    tail = pooled([_quantile(part / unit, 0.9) for part in level], most=2.0)
     return unit * np.maximum(tail, TAIL_FLOOR) ** TAIL_POWER
 
 
@@ -124,46 +121,6 @@ def _smooth(strength: Floats, tau: int) -> Floats:
         average += (1 / (row + 1) if row + 1 < tau else settled) * (value - average)
         smoothed[row] = average
     return smoothed
-
-
-def limit_seeds(
-    traces: Sequence[Trace], young: Sequence[Trace], splits: Sequence[Split], rules: Rules
-) -> tuple[dict[str, tuple[float, ...]], str]:
-    """Block maxima per strength, oldest first, and which part of the history gave them.
-
-    From the hold-out, stepped twice: `traces` by devices that lived through the history, `young` by devices born with
-    the hold-out. A limit has to hold for both: a young reference wanders where an old one stands.
-    """
-    unseen = [split.stop for split in splits]
-    if sum((split.rows - split.stop) // BLOCK for split in splits) < FEWEST_BLOCKS:
-        whole = _maxima(traces, [BEGINNING] * len(splits), rules)
-        return {name: _representative(found) for name, found in whole.items()}, "whole history: the hold-out is short"
-    old, new = _maxima(traces, unseen, rules), _maxima(young, [BEGINNING] * len(young), rules)
-    return {name: _representative(old[name] + new[name]) for name in old}, "hold-out"
-
-
-def _maxima(traces: Sequence[Trace], firsts: Sequence[int], rules: Rules) -> dict[str, list[tuple[int, float]]]:
-    """(rows before the end, largest strength) of every whole block after the first rows, by strength."""
-    maxima: dict[str, list[tuple[int, float]]] = {name: [] for w in rules.witnesses for name in w.strengths}
-    for each, first in zip(traces, firsts, strict=True):
-        for name, strength in strengths(each.terms, rules).items():
-            maxima[name].extend(_block_maxima(strength, first))
-    return maxima
-
-
-def _block_maxima(strength: Floats, first: int) -> Iterator[tuple[int, float]]:
-    """Blocks end with the history, so none is cut short."""
-    for end in range(len(strength), first + BLOCK - 1, -BLOCK):
-        yield len(strength) - end, float(strength[end - BLOCK : end].max())
-
-
-def _representative(maxima: Sequence[tuple[int, float]]) -> tuple[float, ...]:
-    """At most SEEDS of them, oldest first, whose order statistics are the quantiles of all."""
-    values = np.array([value for _, value in sorted(maxima, key=lambda entry: -entry[0])], np.float32)
-    if len(values) > SEEDS:
-        ranks = np.arange(1, SEEDS + 1) / (SEEDS + 1) * len(values)
-        values = values[np.sort(np.argsort(values, kind="stable")[ranks.astype(int)])]
-    return tuple(float(value) for value in values)
 
 
 def stuck_after(histories: Sequence[History], sensor: int) -> int | None:

@@ -18,6 +18,7 @@ from training import bundles, calibrate, evaluate, evidence, export, replay, win
 from training.bundles import Fitted
 from training.datasets import Dataset
 from training.fit import Epoch, Trained, fit
+from training.seeds import limit_seeds
 from training.settings import Settings
 from training.step import Step, witnesses
 
@@ -111,7 +112,7 @@ def _set(step: Step, **values: NDArray[np.float32]) -> None:
 def _manifest(step: Step, graph: bytes, material: Material, spec: Spec, traces: Sequence[replay.Trace]) -> Manifest:
     data, scored = material.data, material.normal.scored
     young = replay.trace(graph, step.forecaster.cell.size, replay.born_at(data, [s.stop for s in material.splits]))
-    seeds, source = calibrate.limit_seeds(traces, young, material.splits, material.rules)
+    seeds, source = limit_seeds(traces, young, material.splits, material.rules)
     parity = export.assert_parity(step, graph, excerpt(data, PARITY_STEPS, export.ROWS))
     return Manifest(
         name=spec.name,

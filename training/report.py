@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from service.manifest import Manifest
 from training.evidence import Evidence
+from training.seeds import BLOCK
 
 BUDGET = 0.5  # false alarms per device-day, the service's default: what the pictures' limits are drawn for
 LARGEST_K = 16  # of false alarms per 10,000 readings; a larger budget is spent as this
-BLOCK = 60
 DPI = 70
 BLUE, RED, BAND = "#2563a8", "#c23b22", "#a9c7e8"
 PICTURES = ("loss.png", "forecast.png", "limits.png")

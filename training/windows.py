@@ -49,7 +49,7 @@ class Normal:
 
 
 def normal(parts: Sequence[Floats], sensors: Sequence[Sensor], floor: float) -> Normal:
-    """What is normal for each sensor, from the fit parts alone. Spread is that within a device: devices may differ.
+    """What is normal for each sensor, from the fit parts alone. Spread and range are those within a device.
 
     A sensor that never varies and has no declared range has no unit; deviations of it can't be scored.
     """
@@ -59,8 +59,9 @@ def normal(parts: Sequence[Floats], sensors: Sequence[Sensor], floor: float) -> 
         raise InputError("the part of the history to fit on holds no number at all: give rows with readings")
     everything[:, ~seen] = 0.0
     mu = np.nanmean(everything, axis=0)
-    within = _pooled_variance(parts, len(sensors))
-    span = np.nanmax(everything, axis=0) - np.nanmin(everything, axis=0)
+    within = pooled([_variance(part) for part in parts])
+    span = pooled([_span(part) for part in parts], most=2.0)
+    span = np.where(span > 0, span, _span(everything))
     for column, sensor in enumerate(sensors):
         if sensor.low is not None and sensor.high is not None:
             span[column] = sensor.high - sensor.low
@@ -70,14 +71,25 @@ def normal(parts: Sequence[Floats], sensors: Sequence[Sensor], floor: float) -> 
     return Normal(np.float32(mu), np.float32(np.where(scored, spread, unit_less)), scored)
 
 
-def _pooled_variance(parts: Sequence[Floats], sensors: int) -> NDArray[np.float64]:
-    squares, counts = np.zeros(sensors), np.zeros(sensors)
-    for part in parts:
-        count = (~np.isnan(part)).sum(axis=0)
-        mean = np.nansum(part, axis=0, dtype=np.float64) / np.maximum(count, 1)
-        squares += np.nansum((part - mean) ** 2, axis=0)
-        counts += np.maximum(count - 1, 0)
-    return squares / np.maximum(counts, 1)
+def _span(part: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Largest less smallest; 0 for a sensor that is never there."""
+    seen = np.where(np.isnan(part).all(axis=0), 0, part)
+    return np.nanmax(seen, axis=0) - np.nanmin(seen, axis=0)
+
+
+def _variance(part: NDArray[np.floating]) -> NDArray[np.float64]:
+    seen = np.where(np.isnan(part).all(axis=0), 0, part)
+    return np.nanvar(seen, axis=0, dtype=np.float64)
+
+
+def pooled(devices: Sequence[NDArray[np.float64]], most: float = 4.0) -> NDArray[np.float64]:
+    """The mean over devices, none counting for more than so many medians: one odd device must not set the unit of all.
+
+    Where most devices stand still it is the plain mean.
+    """
+    every = np.stack(devices)
+    median = np.median(every, axis=0)
+    return np.where(median > 0, np.minimum(every, most * median), every).mean(axis=0)
 
 
 def shape(data: Dataset, settings: Settings) -> Shape:

@@ -35,29 +35,6 @@ def test_strengths_are_those_of_the_written_rules(terms: np.ndarray) -> None:
     np.testing.assert_allclose(found["level_4"], largest.mean(axis=1), rtol=1e-5)
 
 
-@given(count=st.integers(1, 3000), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
-def test_seeds_have_the_quantiles_of_all_blocks_and_keep_their_order_in_time(count: int, seed: int) -> None:
-    values = np.random.default_rng(seed).exponential(size=count).astype(np.float32)
-    found = calibrate._representative([(count - age, float(value)) for age, value in enumerate(values)])
-    assert len(found) == min(count, calibrate.SEEDS)
-    places = [int(np.flatnonzero(values == np.float32(value))[0]) for value in found]
-    assert places == sorted(places)
-    if count > 2 * calibrate.SEEDS:
-        for share in (0.25, 0.5, 0.9):
-            rank = int(np.ceil((len(found) + 1) * share))
-            below = (values <= sorted(found)[rank - 1]).mean()
-            assert below == pytest.approx(share, abs=2 / calibrate.SEEDS)
-
-
-def test_blocks_are_whole_and_lie_after_the_first_row() -> None:
-    strength = np.arange(1000, dtype=np.float32)
-    found = list(calibrate._block_maxima(strength, 400))
-    assert len(found) == 10
-    assert min(value for _, value in found) == 400 + 59 + 0  # blocks end with the history
-    assert max(value for _, value in found) == 999
-
-
 def test_about_one_healthy_residual_in_twenty_leaves_the_band() -> None:
     """On machines that were neither trained nor calibrated on."""
     unseen = machines(6, 600, seed=123)
@@ -83,13 +60,6 @@ def test_a_level_that_wanders_gets_a_larger_unit() -> None:
     u = np.sqrt(calm[0].var(axis=0) + calibrate.UNIT_FLOOR)
     np.testing.assert_allclose(still, u * 0.3**0.75, rtol=1e-3)
     assert (wandering > 2 * still).all()
-
-
-def test_seeds_of_a_fitted_bundle_cover_every_strength() -> None:
-    manifest = fitted().manifest
-    assert set(manifest.limit_seeds) == set(manifest.strengths)
-    assert all(0 < len(seeds) <= calibrate.SEEDS for seeds in manifest.limit_seeds.values())
-    assert manifest.trained["limits_from"] == "hold-out"
 
 
 def test_a_sensor_is_stuck_after_far_more_than_its_healthy_stillness() -> None:

@@ -44,7 +44,10 @@ def test_spread_is_that_within_devices_but_never_below_a_share_of_the_range() ->
     flat = np.random.default_rng(0).standard_normal((400, 1)).astype(np.float32) * 0.01
     parts = [flat, flat + 100]
     assert windows.normal(parts, [Sensor(name="a")], 0.0).spread[0] == pytest.approx(0.01, rel=0.1)
-    assert windows.normal(parts, [Sensor(name="a")], 0.05).spread[0] == pytest.approx(5, rel=0.01)
+    assert windows.normal([flat], [Sensor(name="a")], 0.5).spread[0] == pytest.approx(0.5 * np.ptp(flat), rel=0.01)
+    assert windows.normal(parts, [Sensor(name="a")], 0.5).spread[0] == pytest.approx(0.5 * np.ptp(flat), rel=0.01)
+    apart = [np.full_like(flat, 3), np.full_like(flat, 5)]
+    assert windows.normal(apart, [Sensor(name="a")], 0.05).spread[0] == pytest.approx(0.1)
     declared = [Sensor(name="a", low=0, high=1000)]
     assert windows.normal(parts, declared, 0.05).spread[0] == pytest.approx(50)
 
