@@ -20,10 +20,10 @@ class SilenceSettings(Section):
 
 
 class SensorRule(Section):
-    direction: Literal["both", "high", "low"] = "both"
+    direction: Literal["both", "high", "low"] = Field("both", description="which deviations count")
     minimum_deviation: float = Field(0, ge=0, description="in the sensor's unit; smaller deviations say nothing")
-    low: float | None = Field(None, description="physical range, in place of the bundle's")
-    high: float | None = None
+    low: float | None = Field(None, description="physical range, lower end, in place of the bundle's")
+    high: float | None = Field(None, description="the same, upper end")
 
 
 Positive = Annotated[float, Field(gt=0)]
