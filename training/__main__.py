@@ -47,9 +47,12 @@ def _configure_fit(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _configure_evaluate(commands: "argparse._SubParsersAction[Parser]") -> None:
-    command = _command(commands, "evaluate", "forecast errors of a bundle on data, beside two baselines")
+    command = _command(
+        commands, "evaluate", "forecast errors of a bundle on data, and its alerts where that is labelled"
+    )
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle, such as models/pump/1")
     inputs.configure(command)
+    command.add_argument("--label", metavar="COL", help="column that is not 0 where something was wrong")
 
 
 def _configure_export(commands: "argparse._SubParsersAction[Parser]") -> None:

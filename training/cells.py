@@ -59,11 +59,12 @@ class Gru(Cell):
         self.recur_bias = nn.Parameter(torch.zeros(3 * units))
 
     def advance(self, projected: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        units = self.units
+        sizes = [2 * self.units, self.units]
         recurred = torch.matmul(memory, self.recurs) + self.recur_bias
-        gates = torch.sigmoid(projected[:, : 2 * units] + recurred[:, : 2 * units])
-        reset, keep = gates[:, :units], gates[:, units:]
-        fresh = torch.tanh(projected[:, 2 * units :] + reset * recurred[:, 2 * units :])
+        gates_read, fresh_read = torch.split(projected, sizes, dim=1)
+        gates_recurred, fresh_recurred = torch.split(recurred, sizes, dim=1)
+        reset, keep = torch.split(torch.sigmoid(gates_read + gates_recurred), self.units, dim=1)
+        fresh = torch.tanh(fresh_read + reset * fresh_recurred)
         hidden = fresh + keep * (memory - fresh)
         return hidden, hidden
 
@@ -78,12 +79,10 @@ class Lstm(Cell):
             self.bias[units : 2 * units] = 1.0  # a cell that forgets at birth learns slowly
 
     def advance(self, projected: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        units = self.units
-        hidden, carried = memory[:, :units], memory[:, units:]
-        gates = projected + torch.matmul(hidden, self.recurs)
-        open_gates = torch.sigmoid(gates[:, : 3 * units])
-        enter, keep, show = open_gates[:, :units], open_gates[:, units : 2 * units], open_gates[:, 2 * units :]
-        carried = keep * carried + enter * torch.tanh(gates[:, 3 * units :])
+        hidden, carried = torch.split(memory, self.units, dim=1)
+        gates, offered = torch.split(projected + torch.matmul(hidden, self.recurs), [3 * self.units, self.units], dim=1)
+        enter, keep, show = torch.split(torch.sigmoid(gates), self.units, dim=1)
+        carried = keep * carried + enter * torch.tanh(offered)
         hidden = show * torch.tanh(carried)
         return hidden, torch.cat([hidden, carried], dim=1)
 

@@ -13,7 +13,7 @@ from service import bundle
 from service.commands import inputs
 from service.errors import ConfigurationError, InputError, UsageError
 from service.manifest import Manifest
-from training import bundles, datasets, evaluate, export, progress, recipe, report, shipped
+from training import bundles, datasets, evaluate, events, export, progress, recipe, report, shipped
 from training.bundles import Fitted
 from training.datasets import Dataset
 from training.settings import Settings, load
@@ -83,8 +83,10 @@ def evaluate_bundle(arguments: argparse.Namespace) -> int:
     options = replace(inputs.options(arguments), sensors=inputs.options(arguments).sensors or names)
     data = datasets.from_files(arguments.inputs, options)
     errors = evaluate.of_bundle(found, datasets.in_order_of(data, names))
-    for line in evaluate.table(errors, found.manifest.sensors):
-        print(line)
+    lines = evaluate.table(errors, found.manifest.sensors)
+    if arguments.label:
+        lines += events.judge(found.folder, arguments.inputs, options, arguments.label).lines()
+    print("\n".join(lines))
     return 0
 
 

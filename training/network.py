@@ -85,13 +85,14 @@ class Forecaster(nn.Module):
 
         Returns changes (time, streams, horizons, sensors) and the memory after the chunk.
         """
-        projected = self.cell.project(inputs)
+        # Taken apart once: the gradient of a row by index is as large as all rows.
+        projected = self.cell.project(inputs).unbind(0)
         restarts = (keep == 0).any(1).tolist()
         hiddens = []
-        for row, restart in enumerate(restarts):
-            if restart:
+        for row, own in enumerate(projected):
+            if restarts[row]:
                 memory = memory * keep[row].unsqueeze(1)
-            hidden, memory = self.cell.advance(projected[row], memory)
+            hidden, memory = self.cell.advance(own, memory)
             hiddens.append(hidden)
         hidden = self.dropout(torch.stack(hiddens))
         return torch.stack([head(hidden, inputs) for head in (self.next, *self.later)], dim=2), memory

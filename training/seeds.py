@@ -17,7 +17,6 @@ BLOCK = 60  # readings whose largest strength is one entry of a limit
 MOST = 167  # blocks that a limit looks back on
 FEWEST = 8  # blocks in the hold-out; with fewer the whole history gives all seeds
 TELLING = 4  # blocks of a device that tell how they vary
-LOUD = 0.75  # of the devices are quieter than the one whose blocks the seeds are
 SILENT = 1e-6  # a smaller strength is none
 FORESEEN = ("surprise", "weighted")  # witnesses that rest on what the network learnt
 
@@ -66,15 +65,15 @@ def block_maxima(strength: Floats) -> Floats:
 
 
 def representative(devices: Sequence[Floats]) -> tuple[float, ...]:
-    """Seeds of a device noisier than three quarters of its class, oldest first.
+    """Seeds of a typical device, oldest first.
 
-    A device's blocks are its own loudness times how they vary; the loudness is a quantile over devices, the variation
+    A device's blocks are its own loudness times how they vary: the loudness is the median over devices, the variation
     is pooled, every device counting alike. Pooling the blocks themselves would give all devices the limits of the
     loudest, and those few learn their own soon enough.
     """
     logs = [np.log(np.maximum(device, SILENT)) for device in devices if len(device)]
     telling = [own for own in logs if len(own) >= TELLING] or [np.concatenate(logs)]
-    loudness = np.quantile([np.median(own) for own in logs], LOUD)
+    loudness = np.median([np.median(own) for own in logs])
     blocks = sorted(_variation(telling), key=lambda block: block.value)
     share = np.array([block.weight for block in blocks])
     count = min(MOST, max(1, int(1 / np.square(share).sum() + 1e-6)))  # as many as are worth an independent block
