@@ -16,6 +16,7 @@ from training.datasets import Dataset, History
 from training.replay import Trace
 from training.windows import Split, pooled
 
+BLOCK = 60  # readings whose largest strength is one entry of a limit
 BEGINNING = 60  # readings of a newborn device that say nothing of a settled one; also its warm-up
 FEWEST_ROWS = 200  # fewer in the hold-out, and the part that chose the epoch helps with the dead zones
 TAIL_POWER, TAIL_FLOOR = 0.75, 0.3  # a level that wanders on healthy days gets a larger unit

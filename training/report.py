@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from service.manifest import Manifest
+from training.calibrate import BLOCK
 from training.evidence import Evidence
-from training.seeds import BLOCK
 
 BUDGET = 0.5  # false alarms per device-day, the service's default: what the pictures' limits are drawn for
 LARGEST_K = 16  # of false alarms per 10,000 readings; a larger budget is spent as this

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibrate import BEGINNING, Rules, strengths
+from training.calibrate import BEGINNING, BLOCK, Rules, strengths
 from training.replay import Trace
 from training.windows import Split
 
-BLOCK = 60  # readings whose largest strength is one entry of a limit
 MOST = 167  # blocks that a limit looks back on
 FEWEST = 8  # blocks in the hold-out; with fewer the whole history gives all seeds
 TELLING = 4  # blocks of a device that tell how they vary

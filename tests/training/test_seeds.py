@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.training.machines import fitted
 from training import seeds
+from training.calibrate import BLOCK
 
 
 @given(rows=st.integers(0, 500))
@@ -14,8 +15,8 @@ from training import seeds
 def test_blocks_are_whole_and_end_with_the_history(rows: int) -> None:
     strength = np.arange(rows, dtype=np.float32)
     found = seeds.block_maxima(strength)
-    assert len(found) == rows // seeds.BLOCK
-    np.testing.assert_array_equal(found, np.arange(rows - 1, -1, -seeds.BLOCK)[: len(found)][::-1])
+    assert len(found) == rows // BLOCK
+    np.testing.assert_array_equal(found, np.arange(rows - 1, -1, -BLOCK)[: len(found)][::-1])
 
 
 @given(devices=st.integers(1, 30), blocks=st.integers(40, 120), seed=st.integers(0, 99))
