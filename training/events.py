@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from service.backtest import backtest
-from service.settings import Settings
+from service.sources import load
 from service.streams.files import Options, read
 
 Flags = NDArray[np.bool_]
@@ -67,7 +67,7 @@ def judge(bundle: Path, inputs: Sequence[str], options: Options, label: str) -> 
         for frame in read(inputs, replace(options, sensors=(label,)))
         for time, value in zip(frame.times, frame.values[:, 0], strict=True)
     }
-    settings = Settings.model_validate({"models": {"path": bundle.parent.parent}})
+    settings = load(options={("models", "path"): bundle.parent.parent}).settings
     unlabelled = replace(options, ignore=(*options.ignore, label))
     with tempfile.TemporaryDirectory() as folder:
         name = f"{bundle.parent.name}@{bundle.name}"
