@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detector import explain
+import service.detector.explain as explain
 from service.detector.alerts import Contribution, Reading, score
 from service.detector.cases import OpenAlert
 from service.detector.limits import BLOCK

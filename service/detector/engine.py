@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+import service.detector.snapshots as snapshots
 from service.bundle import Bundles
-from service.detector import snapshots
 from service.detector.deadlines import fire
 from service.detector.devices import ALERTING, Table, row_bytes
 from service.detector.merging import Merger

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from service.detector import explain
+import service.detector.explain as explain
 from service.detector.account import Spoken
 from service.detector.alerts import Alert, Budget, Event, ModelName, Source, alert_id
 from service.detector.cases import Case, OpenAlert

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detector import explain
+import service.detector.explain as explain
 from service.detector.account import Account, Spoken
 from service.detector.alerts import continue_process, open_process, told
 from service.detector.cases import Case, OpenAlert

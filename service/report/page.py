@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from service.report import pictures
+import service.report.pictures as pictures
 from service.report.axis import Axis, unix_ms
 from service.report.curves import Curve
 from service.report.story import ALERTS_SHOWN, Life, Story, lives

@@ -16,6 +16,6 @@ def read(inputs: Sequence[str], options: Options | None = None) -> Frames:
 
     Raises InputError (unreadable, ragged, a column absent) or UsageError (a row range or zone that makes no sense).
     """
-    from service.streams.files import assembly  # polars: only who reads files pays for it
+    import service.streams.files.assembly as assembly  # polars: only who reads files pays for it
 
     return assembly.read(inputs, options or Options())

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+import service.streams.files.content as content
 from service.errors import InputError, UsageError
-from service.streams.files import content
 from service.streams.files.frames import Frame, Frames, Options
 from service.streams.files.roles import Reader, Roles
 from service.streams.files.sources import Source, sources

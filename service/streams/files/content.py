@@ -8,8 +8,9 @@ import zlib
 import polars as pl
 import polars.selectors as cs
 
+import service.streams.files.delimited as delimited
+import service.streams.files.recording as recording
 from service.errors import InputError
-from service.streams.files import delimited, recording
 from service.streams.files.sources import Source
 
 
@@ -52,7 +53,7 @@ def _parsed(data: bytes, name: str) -> tuple[pl.DataFrame, list[str]]:
 
 
 def _recorded(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
-    from service.streams.files import messages  # the decoder and all: only recordings need it
+    import service.streams.files.messages as messages  # the decoder and all: only recordings need it
 
     return messages.table(frame, name)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from service.streams.files import assembly
+import service.streams.files.assembly as assembly
 from service.streams.files.frames import Frame, Frames, Options
 from service.streams.files.sources import Source
 
