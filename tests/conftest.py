@@ -1,0 +1,9 @@
+"""What holds for every test: properties have no deadline, for a busy machine proves nothing; in CI they repeat exactly."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("anywhere", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
