@@ -1,4 +1,4 @@
-"""What holds for every test: properties have no deadline, for a busy machine proves nothing; in CI they repeat exactly."""
+"""What holds for every test: no property has a deadline, for a busy machine proves nothing; in CI they repeat."""
 
 import os
 
