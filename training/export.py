@@ -70,7 +70,20 @@ def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
     for part in (*bare.graph.node, *bare.graph.initializer, *bare.graph.input, *bare.graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
+    _rename(bare.graph)
     return bare
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Values by their place: the exporter's names count what it tried, so they change with its version."""
+    kept = {*INPUTS, *OUTPUTS, *(each.name for each in graph.initializer if not each.name.startswith("val_"))}
+    names: dict[str, str] = {"": "", **{name: name for name in kept}}
+    for node in graph.node:
+        node.ClearField("name")
+        for side in (node.input, node.output):
+            side[:] = [names.setdefault(name, f"v{len(names)}") for name in side]
+    for initializer in graph.initializer:
+        initializer.name = names.setdefault(initializer.name, f"v{len(names)}")
 
 
 def _filled(structure: bytes, step: Step) -> bytes:

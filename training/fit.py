@@ -6,7 +6,7 @@ and the losses. Equal settings and rows give equal weights on one machine.
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -37,30 +37,29 @@ class Trained:
     best: int  # epoch
 
 
-def fit(
-    rows: Rows,
-    train: Lanes,
-    held_out: Lanes,
-    shape: Shape,
-    settings: Settings,
-    tell: Callable[[Epoch], None] = lambda epoch: None,
-) -> Trained:
+@dataclass(frozen=True)
+class Job:
+    rows: Rows
+    train: Lanes
+    held_out: Lanes
+    shape: Shape
+    settings: Settings
+
+
+def fit(job: Job, tell: Callable[[Epoch], None] = lambda epoch: None) -> Trained:
     """Train; `tell` hears of each epoch. Blocks for seconds to minutes."""
+    settings = job.settings
     torch.set_num_threads(settings.threads)
     torch.set_flush_denormal(True)  # as onnxruntime will: the order of sessions and fits must not change a bit
     torch.manual_seed(settings.seed)
-    forecaster = Forecaster(shape, settings.dropout).to(settings.device)
-    rows = rows.to(settings.device)
-    steps = settings.epochs * len(_cuts(train, settings.unroll))
+    job = replace(job, rows=job.rows.to(settings.device))
+    forecaster = Forecaster(job.shape, settings.dropout).to(settings.device)
+    steps = settings.epochs * len(_cuts(job.train, settings.unroll))
     optimiser = torch.optim.AdamW(forecaster.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=max(steps, 10))
-    best, losses = (
-        copy.deepcopy(forecaster.state_dict()),
-        [Epoch(0, float("nan"), _loss(forecaster, rows, held_out, settings))],
-    )
+    losses, best = [Epoch(0, float("nan"), _loss(forecaster, job))], copy.deepcopy(forecaster.state_dict())
     for number in range(1, settings.epochs + 1):
-        train_loss = _epoch(forecaster, rows, train, settings, optimiser, schedule)
-        epoch = Epoch(number, train_loss, _loss(forecaster, rows, held_out, settings))
+        epoch = Epoch(number, _epoch(forecaster, job, optimiser, schedule), _loss(forecaster, job))
         if epoch.held_out < min(past.held_out for past in losses):
             best = copy.deepcopy(forecaster.state_dict())
         losses.append(epoch)
@@ -77,16 +76,14 @@ def _best(losses: list[Epoch]) -> int:
 
 def _epoch(
     forecaster: Forecaster,
-    rows: Rows,
-    lanes: Lanes,
-    settings: Settings,
+    job: Job,
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
     forecaster.train()
-    memory = _newborn(forecaster, lanes, rows)
-    losses = []
-    for chunk in _chunks(rows, lanes, settings, settings.sensor_dropout):
+    settings, losses = job.settings, []
+    memory = _newborn(forecaster, job.train, job.rows)
+    for chunk in chunks(job.rows, job.train, settings, settings.sensor_dropout):
         optimiser.zero_grad(set_to_none=True)
         changes, memory = forecaster(chunk.inputs, memory.detach(), chunk.keep)
         loss = huber(changes, chunk.targets, settings)
@@ -99,15 +96,15 @@ def _epoch(
 
 
 @torch.no_grad()
-def _loss(forecaster: Forecaster, rows: Rows, lanes: Lanes, settings: Settings) -> float:
-    """Of the next reading alone: what is scored later."""
+def _loss(forecaster: Forecaster, job: Job) -> float:
+    """Held-out, of the next reading alone: what is scored later."""
     forecaster.eval()
-    memory = _newborn(forecaster, lanes, rows)
+    memory = _newborn(forecaster, job.held_out, job.rows)
     total = weight = 0.0
-    for chunk in _chunks(rows, lanes, settings, 0.0):
+    for chunk in chunks(job.rows, job.held_out, job.settings, 0.0):
         changes, memory = forecaster(chunk.inputs, memory, chunk.keep)
         target = chunk.targets[:, :, 0]
-        error = F.smooth_l1_loss(changes[:, :, 0], target.nan_to_num(), beta=settings.huber_beta, reduction="none")
+        error = F.smooth_l1_loss(changes[:, :, 0], target.nan_to_num(), beta=job.settings.huber_beta, reduction="none")
         total += float((error * ~target.isnan()).sum())
         weight += float((~target.isnan()).sum())
     return total / max(weight, 1.0)
@@ -129,15 +126,14 @@ def _cuts(lanes: Lanes, unroll: int) -> range:
     return range(0, len(lanes.index), unroll)
 
 
-def _chunks(rows: Rows, lanes: Lanes, settings: Settings, sensor_dropout: float) -> Iterator[Chunk]:
-    device = rows.z.device
+def chunks(rows: Rows, lanes: Lanes, settings: Settings, sensor_dropout: float) -> Iterator[Chunk]:
+    """Lanes cut to the length of backpropagation, in time order."""
     for first in _cuts(lanes, settings.unroll):
-        index, keep, room = (
-            tensor[first : first + settings.unroll].to(device) for tensor in (lanes.index, lanes.keep, lanes.room)
+        piece = Lanes(
+            *(part[first : first + settings.unroll].to(rows.z.device) for part in (lanes.index, lanes.keep, lanes.room))
         )
-        source = index.unsqueeze(-1).expand(-1, -1, rows.z.shape[1])  # the row whose left-behinds each row sees
-        gone = _gone(source, sensor_dropout) if sensor_dropout else None
-        yield _chunk(rows, index, keep, room, source if gone is None else source - gone, settings)
+        seen = piece.index.unsqueeze(-1).expand(-1, -1, rows.z.shape[1])  # the row whose left-behinds each row sees
+        yield _chunk(rows, piece, seen - _gone(seen, sensor_dropout) if sensor_dropout else seen, settings)
 
 
 def _gone(like: Tensor, share: float) -> Tensor:
@@ -149,7 +145,8 @@ def _gone(like: Tensor, share: float) -> Tensor:
     return (row - begins).clamp(min=0) * (row <= ends) * chosen
 
 
-def _chunk(rows: Rows, index: Tensor, keep: Tensor, room: Tensor, source: Tensor, settings: Settings) -> Chunk:
+def _chunk(rows: Rows, piece: Lanes, source: Tensor, settings: Settings) -> Chunk:
+    index = piece.index
     last = rows.last.gather(0, source.flatten(0, 1)).view(source.shape)
     deviation = rows.deviation.gather(0, source.flatten(0, 1)).view(source.shape)
     lost = source != index.unsqueeze(-1)
@@ -160,6 +157,6 @@ def _chunk(rows: Rows, index: Tensor, keep: Tensor, room: Tensor, source: Tensor
     targets = []
     for horizon in settings.horizons:
         ahead = rows.z[(index + horizon - 1).clamp(max=len(rows.z) - 1)] - last
-        within = known & (room >= horizon).unsqueeze(-1)
+        within = known & (piece.room >= horizon).unsqueeze(-1)
         targets.append(torch.where(within, ahead, torch.nan))
-    return Chunk(torch.cat([*inputs, rows.others[index]], dim=-1), torch.stack(targets, dim=2), keep)
+    return Chunk(torch.cat([*inputs, rows.others[index]], dim=-1), torch.stack(targets, dim=2), piece.keep)

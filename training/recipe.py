@@ -17,7 +17,7 @@ from service.manifest import Manifest
 from training import bundles, calibrate, evaluate, evidence, export, replay, windows
 from training.bundles import Fitted
 from training.datasets import Dataset
-from training.fit import Epoch, Trained, fit
+from training.fit import Epoch, Job, Trained, fit
 from training.seeds import limit_seeds
 from training.settings import Settings
 from training.step import Step, witnesses
@@ -89,7 +89,7 @@ def _train(material: Material, shape: windows.Shape, settings: Settings, tell: T
     pairs = list(zip(rows.starts, material.splits, strict=True))
     train = windows.lanes([(start, start + part.fit) for start, part in pairs], settings.streams)
     held_out = windows.lanes([(start + part.fit, start + part.stop) for start, part in pairs], settings.streams)
-    return fit(rows, train, held_out, shape, settings, tell)
+    return fit(Job(rows, train, held_out, shape, settings), tell)
 
 
 def _calibrated(step: Step, material: Material) -> bytes:

@@ -103,8 +103,7 @@ class Step(nn.Module):
         # 2. Compare. A missing sensor becomes its own forecast, never far from where it was last seen.
         z = ((torch.where(missing, self.mu, values) - self.mu) / self.spread).clamp(-Z_CLIP, Z_CLIP)
         surprise = (torch.abs(z - forecast) / doubt - self.dead_zone).clamp(min=0.0) * counted * known
-        near = torch.minimum(torch.maximum(forecast, averages[:, 2] - DEVIATION_CLIP), averages[:, 2] + DEVIATION_CLIP)
-        filled = torch.where(missing, near * known, z)
+        filled = torch.where(missing, _near(forecast, averages[:, 2]) * known, z)
 
         # 3. Learn.
         seen = was.seen + present
@@ -112,8 +111,7 @@ class Step(nn.Module):
         averages = averages + gains * (filled.unsqueeze(1) - averages)
         step = self._reference_gain(was.seen, learn, alerting) * present
         reference = was.reference + step * (filled - was.reference)
-        unchanged = (z == was.last).float() * was.held.clamp(min=0.0)
-        held = torch.where(missing, was.held.clamp(max=0.0) - 1.0, unchanged + 1.0)
+        held = _held(z, was, missing)
         now = [memory, filled, known * (filled - was.last), averages.flatten(1), reference, held, seen]
 
         # 4. Witness.
@@ -185,3 +183,13 @@ class Step(nn.Module):
         deviation = deviation + gains * (apart - deviation)
         running = torch.where(learns > 0, hour, was.hour)
         return deviation, [deviation.flatten(1), visit, day.flatten(1), running, readings, was.hours + finished]
+
+
+def _near(forecast: Tensor, slow: Tensor) -> Tensor:
+    return torch.minimum(torch.maximum(forecast, slow - DEVIATION_CLIP), slow + DEVIATION_CLIP)
+
+
+def _held(z: Tensor, was: Row, missing: Tensor) -> Tensor:
+    """Readings with exactly this value, 1 = it is new; minus the readings that the sensor has been missing."""
+    unchanged = (z == was.last).float() * was.held.clamp(min=0.0)
+    return torch.where(missing, was.held.clamp(max=0.0) - 1.0, unchanged + 1.0)

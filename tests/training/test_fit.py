@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.training.machines import TINY, fitted, machines
 from training import evaluate, export, replay, windows
-from training.fit import _gone, fit, huber
+from training.fit import Job, _gone, fit, huber
 from training.settings import Settings
 from training.step import Step
 
@@ -40,7 +40,7 @@ def train(seed: int, epochs: int = 2) -> dict[str, torch.Tensor]:
     shape = windows.shape(data, used)
     rows = windows.rows(data, found, shape)
     train_lanes, stop_lanes = windows.lanes([(0, splits[0].fit)], 4), windows.lanes([(splits[0].fit, 300)], 4)
-    return fit(rows, train_lanes, stop_lanes, shape, used).forecaster.state_dict()
+    return fit(Job(rows, train_lanes, stop_lanes, shape, used)).forecaster.state_dict()
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:

@@ -12,7 +12,7 @@ from service.manifest import Sensor
 from tests.training.machines import PERIOD_S, TINY, changed, machine, machines
 from training import windows
 from training.datasets import dataset
-from training.fit import _chunks
+from training.fit import chunks
 from training.network import Forecaster, pause, pause_input
 from training.settings import Settings
 from training.step import Step
@@ -89,7 +89,7 @@ def test_a_target_never_looks_beyond_its_range() -> None:
     later = changed(data, 0, slice(fit, None), 1000.0)
     rows_later = windows.rows(later, normal_of(later), windows.shape(later, TINY))
     lanes = windows.lanes([(0, fit)], 4)
-    for one, two in zip(_chunks(rows, lanes, TINY, 0.0), _chunks(rows_later, lanes, TINY, 0.0), strict=True):
+    for one, two in zip(chunks(rows, lanes, TINY, 0.0), chunks(rows_later, lanes, TINY, 0.0), strict=True):
         torch.testing.assert_close(one.targets, two.targets, equal_nan=True)
         torch.testing.assert_close(one.inputs, two.inputs)
 
@@ -108,7 +108,7 @@ def test_training_sees_what_the_step_sees(cell: str) -> None:
             parameter.add_(torch.randn_like(parameter) * 0.1)
     rows, lanes = windows.rows(data, found, shape), windows.lanes([(0, 200)], 1)
     whole = Settings(unroll=1000, cell=cell)
-    (chunk,) = _chunks(rows, lanes, whole, 0.0)
+    (chunk,) = chunks(rows, lanes, whole, 0.0)
     with torch.no_grad():
         changes, _ = forecaster(chunk.inputs, torch.zeros(1, forecaster.cell.size), chunk.keep)
     expected = (rows.last[lanes.index[:, 0]] + changes[:, 0, 0]).numpy()
