@@ -18,6 +18,7 @@ from training import bundles, calibrate, evaluate, evidence, export, replay, win
 from training.bundles import Fitted
 from training.datasets import Dataset
 from training.fit import Epoch, Job, Trained, fit
+from training.network import Shape
 from training.seeds import limit_seeds
 from training.settings import Settings
 from training.step import Step, witnesses
@@ -84,7 +85,7 @@ def make(data: Dataset, spec: Spec, tell: Tell = silent) -> Fitted:
     return Fitted(step, graph, manifest, evidence.gather(trained, traces, errors, manifest.sensors, spec.settings))
 
 
-def _train(material: Material, shape: windows.Shape, settings: Settings, tell: Tell) -> Trained:
+def _train(material: Material, shape: Shape, settings: Settings, tell: Tell) -> Trained:
     rows = windows.rows(material.data, material.normal, shape)
     pairs = list(zip(rows.starts, material.splits, strict=True))
     train = windows.lanes([(start, start + part.fit) for start, part in pairs], settings.streams)
