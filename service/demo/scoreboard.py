@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from service.chance import poisson_quantile
 from service.fleet import Fault
 
 # A witness smooths over 4 and 15 readings, so a fault of spread shows for some readings after its last one; what a
@@ -131,17 +132,6 @@ def _owner(alert: Opened, faults: Sequence[Fault], periods_s: Mapping[str, float
 def _grace_end(fault: Fault, periods_s: Mapping[str, float]) -> int:
     readings = GRACE_READINGS.get(fault.kind, GRACE_READINGS_ELSE)
     return fault.end_ms + int(readings * periods_s[fault.device] * 1000)
-
-
-def poisson_quantile(mean: float, level: float) -> int:
-    """The smallest count that a Poisson variable of this mean does not exceed with probability `level`."""
-    count, term = 0, math.exp(-mean)
-    total = term
-    while total < level:
-        count += 1
-        term *= mean / count
-        total += term
-    return count
 
 
 def band(fault: Fault) -> str:

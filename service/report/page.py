@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 import service.report.pictures as pictures
+from service.chance import poisson_quantile
 from service.report.axis import Axis, unix_ms
 from service.report.curves import Curve
 from service.report.story import ALERTS_SHOWN, Life, Story, lives
 from service.report.style import CSS
-from service.report.tally import poisson_quantile
 
 AROUND = (120, 80)  # readings before and after an alert in its close-up
 LEGEND = (

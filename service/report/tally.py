@@ -1,6 +1,5 @@
 """What a backtest counted: devices and their time, alerts, scores, and what the budget had promised."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.bundle import Bundles
+from service.chance import poisson_quantile
 from service.records import AlertRecord, Outcome, Readings
 from service.settings import Settings
 
@@ -127,19 +127,6 @@ class Tally:
         if self.rejects:
             lines.append("rejected: " + ", ".join(f"{reason} {n:,}" for reason, n in sorted(self.rejects.items())))
         return lines
-
-
-def poisson_quantile(mean: float, share: float = 0.95) -> int:
-    """The smallest count that a Poisson number of this mean stays within with probability `share`."""
-    if mean > 500:  # where the normal distribution is as good and e**-mean no longer is a number
-        return math.ceil(mean + 1.645 * math.sqrt(mean))
-    count, term = 0, math.exp(-mean)
-    total = term
-    while total < share:
-        count += 1
-        term *= mean / count
-        total += term
-    return count
 
 
 def served(devices: Sequence[Device]) -> Counter[str]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.chance import poisson_quantile
 from service.demo import show
 from service.demo.scoreboard import (
     GRACE_READINGS,
@@ -18,7 +19,6 @@ from service.demo.scoreboard import (
     Verdict,
     band,
     judge,
-    poisson_quantile,
     report,
 )
 from service.fleet import Fault

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.bundle import Bundles
-from service.report.tally import Tally, poisson_quantile
+from service.chance import poisson_quantile
+from service.report.tally import Tally
 from service.settings import Settings
 from tests.service.bundles import Draft
 from tests.service.report.scenes import START, alert, outcome, readings, scores
