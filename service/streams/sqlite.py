@@ -5,6 +5,7 @@ or making room helps, DataRuleError where the file is damaged or is not ours.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from service.errors import DataRuleError, GruardError, UnavailableError
 APPLICATION = 0x47525544  # "GRUD" in the file's header: a file of something else is never written to
 SCHEMA_VERSION = 1
 BUSY_S = 5.0  # a feeder's transaction takes milliseconds; who waits longer is told
+LOOK_S = 0.01  # between two tries of what SQLite itself does not wait for
 
 SCHEMA = """
 CREATE TABLE partitions (partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
@@ -67,12 +69,24 @@ class Database:
                 f"embedded.path {self.path} is not a Gruard file of schema {SCHEMA_VERSION} "
                 f"(application {application:#x}, schema {version}); name another path"
             )
-        self.connection.execute("PRAGMA journal_mode = WAL")
+        self._switch_to_wal()
         # FULL: a feeder that was told "appended" and a reader that saw an alert must still be right after a power cut.
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.execute("PRAGMA journal_size_limit = 67108864")
         if not tables:
             self._create()
+
+    def _switch_to_wal(self) -> None:
+        """SQLite refuses the switch at once, without its own waiting, while another process is at it."""
+        deadline = time.monotonic() + self.busy_s
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _WAIT or time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOK_S)
 
     def _create(self) -> None:
         with self.transaction():

@@ -199,7 +199,8 @@ def _make_and_append(path, together, said):
 
 def test_processes_that_make_the_file_at_once_agree_on_it(tmp_path):
     context = multiprocessing.get_context("forkserver")
-    for attempt in range(2):
+    context.set_forkserver_preload(["service.streams.embedded"])  # so that they truly meet
+    for attempt in range(20):
         together, said, path = context.Barrier(4), context.Queue(), tmp_path / f"{attempt}.db"
         processes = [context.Process(target=_make_and_append, args=(path, together, said)) for _ in range(4)]
         for process in processes:
