@@ -4,7 +4,8 @@ GruardError (70, our bug when raised bare)
 ├── UsageError (2)
 ├── DataRuleError (65)      a hole in the log, a partition count, corrupt state
 ├── InputError (66)         a file that can't be read, a column that is absent
-├── UnavailableError (69)   broker, port, database, disk
+├── UnavailableError (69)   broker, port, database, disk: waiting may help
+├── MissingError (69)       a topic: waiting does not help
 ├── FencedError (75)        another instance owns this slot
 └── ConfigurationError (78)
     └── BundleError (78)    a model bundle that fails a check
@@ -30,6 +31,10 @@ class InputError(GruardError):
 
 
 class UnavailableError(GruardError):
+    exit_code = 69
+
+
+class MissingError(GruardError):
     exit_code = 69
 
 

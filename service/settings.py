@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from service.detector.rules import AlertsSettings, DetectorSettings, Section
+from service.streams.kafka.settings import KafkaSettings
 from service.worker.settings import WorkerSettings
 
 
@@ -21,14 +22,6 @@ class EmbeddedSettings(Section):
     path: Path = Field(Path("gruard.db"), description="SQLite file that holds readings, alerts and state")
     partitions: int = Field(4, ge=1, le=1024, description="fixed when the file is made")
     retention_s: float = Field(7 * 86400.0, ge=0, description="how long readings before the last snapshot are kept")
-
-
-class KafkaSettings(Section):
-    bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, comma between")
-    group: str = Field("gruard", description="consumer group")
-    slot: str = Field("detector-a", description="stable name of this worker: static member and transactional id")
-    topic_prefix: str = Field("telemetry", description="first part of every topic's name")
-    input_topics: tuple[str, ...] | None = Field(None, description="default: <prefix>.readings.v1")
 
 
 class MappingSettings(Section):

@@ -178,6 +178,9 @@ class EmbeddedStream:
     def committed(self, partition: int) -> Committed | None:
         return self.log.committed(partition)
 
+    def untouched(self, partition: int) -> bool:
+        return True  # the lock is ours
+
     def log_start(self, partition: int) -> int:
         return self.log.log_start(partition)
 

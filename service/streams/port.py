@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from service.errors import UnavailableError
 from service.records import Headers, Records
 
 
@@ -17,7 +18,7 @@ class Assigned:
 
 @dataclass(frozen=True)
 class Revoked:
-    """The partition leaves in order: a last commit is still allowed."""
+    """The partition may leave: a last commit is still allowed. Assigned or Lost of the same partition follows."""
 
     partition: int
 
@@ -29,8 +30,18 @@ class Lost:
     partition: int
 
 
+class SupersededError(UnavailableError):
+    """The commit was refused because the group has moved on; nothing was written, the next poll says what is ours."""
+
+
+class UncertainError(UnavailableError):
+    """Whether the commit took place is not known: only a restore can tell. The stream itself is as good as new."""
+
+
 @dataclass
 class Poll:
+    """What is committed before the next poll is committed as the member that we were before these events."""
+
     events: list[Assigned | Revoked | Lost] = field(default_factory=list)
     records: list[Records] = field(default_factory=list)  # at most one entry a partition
     caught_up: frozenset[int] = frozenset()  # assigned partitions whose log had nothing more at this poll
@@ -80,12 +91,16 @@ class Stream(Protocol):
 
     def committed(self, partition: int) -> Committed | None: ...
 
+    def untouched(self, partition: int) -> bool:
+        """Nobody has committed the partition since this stream did."""
+        ...
+
     def log_start(self, partition: int) -> int:
         """Offset of the oldest record still there; the offset after the last one where there is none."""
         ...
 
     def state(self, partition: int) -> Iterator[StateRecord]:
-        """The partition's compacted state as of its last commit."""
+        """The partition's compacted state as of its last commit. Read one partition at a time, state before replay."""
         ...
 
     def replay(self, partition: int, start: int, stop: int, max_records: int) -> Iterator[Records]:
@@ -97,7 +112,7 @@ class Stream(Protocol):
         ...
 
     def commit(self, transaction: Transaction) -> None:
-        """All or nothing. Raises UnavailableError (nothing was written, try again) or FencedError."""
+        """All or nothing. Raises UnavailableError (nothing was written, try again; see its kinds) or FencedError."""
         ...
 
     def close(self) -> None: ...
