@@ -111,6 +111,14 @@ class Stream(Protocol):
         """The next poll gives the partition's records from this offset on, also where it was paused till now."""
         ...
 
+    def pause(self, partition: int) -> None:
+        """No poll gives records of the partition, nor calls it caught up, until it is sought; it stays assigned."""
+        ...
+
+    def place(self, partition: int) -> tuple[str, int]:
+        """Topic and partition that the number stands for, as the outside knows them; the same for ever."""
+        ...
+
     def commit(self, transaction: Transaction) -> None:
         """All or nothing. Raises UnavailableError (nothing was written, try again; see its kinds) or FencedError."""
         ...

@@ -95,6 +95,28 @@ class StreamContract:
         stream.seek(partition, rows[2][0])
         assert flat(drained(stream, len(rows) - 2))[partition] == rows[2:]
 
+    def test_a_paused_partition_is_silent_until_it_is_sought(self, log):
+        log.append(messages(30))
+        stream = started(log.stream())
+        whole = flat(drained(stream, 30))
+        partition, rows = next(iter(whole.items()))
+        stream.seek(partition, 0)
+        stream.pause(partition)
+        log.append(messages(30))
+        others = sum(len(found) for p, found in whole.items() if p != partition)
+        assert partition not in flat(drained(stream, others))
+        poll = stream.poll(0.05, 100)
+        assert not poll.records
+        assert partition not in poll.caught_up
+        stream.seek(partition, 0)
+        assert flat(drained(stream, 2 * len(rows)))[partition][: len(rows)] == rows
+
+    def test_every_partition_has_a_place_of_its_own(self, log):
+        stream = started(log.stream())
+        places = [stream.place(partition) for partition in range(PARTITIONS)]
+        assert len(set(places)) == PARTITIONS
+        assert places == [stream.place(partition) for partition in range(PARTITIONS)]
+
     def test_it_says_when_a_partition_has_nothing_more(self, log):
         log.append(messages(10))
         stream = started(log.stream())
