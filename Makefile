@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SERVICE := $(VENV)/.service
 EVERYTHING := $(VENV)/.everything
+KAFKA := .kafka/libs
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
@@ -19,9 +20,9 @@ demo: $(SERVICE) ## a simulated fleet with faults, live; SECONDS=120 ends it, RE
 	  $(if $(PORT),--port $(PORT)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(REPORT),--report $(REPORT))
 
-setup: $(EVERYTHING) ## everything that tests and training need, into .venv
+setup: $(EVERYTHING) $(KAFKA) ## everything that tests and training need, into .venv
 
-test: $(EVERYTHING) ## every test; TESTS=tests/service/test_worker.py for some
+test: $(EVERYTHING) $(KAFKA) ## every test; TESTS=tests/service/test_worker.py for some
 	@$(BIN)/python -m pytest $(TESTS)
 
 check: $(EVERYTHING) ## lint, format, types, import rules
@@ -45,7 +46,7 @@ docs: $(SERVICE) ## write the generated pages again
 	@$(BIN)/python -m service config --reference > docs/configuration.md
 
 clean: ## forget the environment and the caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build ./*.egg-info
+	rm -rf $(VENV) .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis build ./*.egg-info
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -61,3 +62,12 @@ $(EVERYTHING): $(SERVICE)
 	@echo "setting up $(VENV) with training, reports and the tools of development (once, some minutes)"
 	@$(PIP) --editable '.[training,reports,console,dev]'
 	@touch $@
+
+# A real broker for the tests. Without Java or Maven, or offline, the tests that need one skip and say so.
+$(KAFKA): deploy/kafka/pom.xml
+	@if [ -n "$$GRUARD_TEST_KAFKA$$KAFKA_HOME" ]; then exit 0; fi; \
+	if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then echo "no Java or no Maven: tests with a real Kafka will be skipped"; exit 0; fi; \
+	echo "fetching Kafka for the tests into .kafka (once, 44 MB)"; rm -rf $@.part; \
+	if mvn --quiet --batch-mode -Dstyle.color=never --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$@.part; \
+	then rm -rf $@ .kafka/*.jsa && mv $@.part $@ && touch $@; \
+	else echo "Kafka could not be fetched: tests with a real Kafka will be skipped"; fi
