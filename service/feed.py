@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from service.errors import ConfigurationError
 from service.progress import Progress
 from service.settings import Settings
-from service.streams.embedded import EmbeddedLog, Message
+from service.streams.embedded import EmbeddedLog
+from service.streams.log import Message
 from service.streams.files import Options, read
 from service.streams.files.merge import Chunk, chunks
 from service.streams.files.messages import messages

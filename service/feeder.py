@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from service.fleet import Fleet, Sample, message
-from service.streams.embedded import EmbeddedLog, Message
+from service.streams.embedded import EmbeddedLog
+from service.streams.log import Message
 
 BATCH_S = 0.1  # of the clock: what is due within is appended together
 BATCH = 4096  # messages in one transaction at most

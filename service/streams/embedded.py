@@ -11,10 +11,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from service.errors import DataRuleError, FencedError, UnavailableError
 from service.records import Headers, Records
+from service.streams.log import Message, Table
 from service.streams.port import Assigned, Committed, Output, Poll, StateRecord, Transaction
 from service.streams.sqlite import BUSY_S, Database
 
@@ -22,23 +23,20 @@ PAGE = 512  # state records read at a time: no cursor stays open across a commit
 PRUNE = 50_000  # readings deleted in one transaction at most, so no commit gets long
 LOOK_S = 0.01  # how often an idle poll looks for new readings
 
-Table = Literal["alerts", "deadletters", "control"]
-
-
-class Message(NamedTuple):
-    """What a feeder appends. arrival: Unix ms at which the log takes it, stamped by the feeder's clock."""
-
-    key: bytes | None
-    value: bytes
-    arrival: int
-    headers: Headers = ()
-
 
 class EmbeddedLog:
     """One connection to the file: append and read, from any process, beside a running worker."""
 
-    def __init__(self, path: Path, partitions: int | None = None, busy_s: float = BUSY_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        partitions: int | None = None,
+        busy_s: float = BUSY_S,
+        topic: str = "telemetry.readings.v1",
+    ) -> None:
         """partitions: makes the file where there is none, and must agree where there is one. None: only open it."""
+        self.where = str(path)
+        self._topic = topic
         self.database = Database(path, create=partitions is not None, busy_s=busy_s)
         self.partitions = self._agreed(partitions)
 
@@ -58,6 +56,9 @@ class EmbeddedLog:
 
     def _count(self) -> int:
         return int(self._one("SELECT count(*) FROM partitions"))
+
+    def place(self, partition: int) -> tuple[str, int]:
+        return self._topic, partition
 
     def partition(self, key: bytes | None) -> int:
         return zlib.crc32(key or b"") % self.partitions
