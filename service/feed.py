@@ -16,11 +16,11 @@ from service.errors import ConfigurationError
 from service.progress import Progress
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog
-from service.streams.log import Message
 from service.streams.files import Options, read
 from service.streams.files.merge import Chunk, chunks
 from service.streams.files.messages import messages
 from service.streams.files.pipe import frames_of_pipe
+from service.streams.log import Message
 
 BATCH = 4096  # messages appended in one transaction
 PACED_S = 0.1  # of the clock: what is due within is appended together when a speed is asked for

@@ -14,7 +14,7 @@ Table = Literal["alerts", "deadletters", "control"]
 
 
 class Message(NamedTuple):
-    """What a feeder appends. arrival: Unix ms, stamped by the feeder's clock; a log with a clock of its own uses that."""
+    """What a feeder appends. arrival: Unix ms, by the feeder's clock; a log with a clock of its own takes that."""
 
     key: bytes | None
     value: bytes
