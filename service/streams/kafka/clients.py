@@ -3,6 +3,7 @@
 Secrets are read from files when a client is made, and are in no argument list, environment dump or log.
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,6 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
         "request_timeout_ms": int(settings.request_timeout_s * 1000),
         "bootstrap_timeout_ms": int(settings.request_timeout_s * 1000),
-        "metrics_enabled": False,
     }
     if settings.security_protocol.startswith("SASL"):
         given |= {
@@ -57,6 +57,21 @@ def _secret(field: str, path: Path | None) -> str | None:
         raise ConfigurationError(f"kafka.{field} {path}: can't be read ({error})") from None
 
 
+def reached(settings: KafkaSettings) -> None:
+    """Raises UnavailableError where no broker listens: a client that finds none leaves a thread and a socket behind."""
+    said = ""
+    for server in settings.bootstrap_servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), settings.request_timeout_s).close()
+            return
+        except ValueError:
+            raise ConfigurationError(f"kafka.bootstrap_servers {server!r} is no host:port") from None
+        except OSError as error:
+            said = error.strerror or str(error)
+    raise UnavailableError(f"kafka.bootstrap_servers {settings.bootstrap_servers}: nobody answers ({said})")
+
+
 @contextmanager
 def meaning(settings: KafkaSettings) -> Iterator[None]:
     """Whatever the Kafka client raises inside leaves as one line with an exit code."""
@@ -71,6 +86,8 @@ def explained(settings: KafkaSettings, error: BaseException) -> GruardError:
     where = settings.bootstrap_servers
     if isinstance(error, _REFUSED):
         return ConfigurationError(f"kafka.bootstrap_servers {where} refuses us: {text}; check user, rights and secrets")
+    if isinstance(error, errors.KafkaConfigurationError):
+        return ConfigurationError(f"kafka: {text}")
     if isinstance(error, errors.UnknownTopicOrPartitionError):
         return MissingError(f"a topic is not there on {where}: {text}; `gruard topics --create` makes those of ours")
     return UnavailableError(f"kafka.bootstrap_servers {where}: {text}")

@@ -1,0 +1,181 @@
+"""The consumer: which partitions are ours, as whom we hold them, and their records.
+
+The client calls its rebalance listener on its own I/O thread, where a blocking call would stop the heartbeats; so the
+listener notes and pauses, and everything is acted upon after the poll has returned.
+"""
+
+import time
+from collections import deque
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+
+from service.errors import FencedError
+from service.streams.kafka.clients import connection
+from service.streams.kafka.layout import Layout
+from service.streams.kafka.settings import KafkaSettings
+from service.streams.kafka.watchdog import Watchdog
+from service.streams.port import Assigned, Lost, Revoked
+
+Event = Assigned | Revoked | Lost
+FETCH_WAIT_MS = 100  # how long the broker may hold an empty fetch; a poll lasts about as long
+PARTITION_BYTES = 4 << 20
+FETCH_BYTES = 32 << 20
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, settings: KafkaSettings, layout: Layout) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._noted: deque[tuple[str, frozenset[TopicPartition]]] = deque()  # by the I/O thread
+        self._leaving: set[int] = set()  # revoked, and the rebalance has not said whether they come back
+        self._sought: dict[int, TopicPartition] = {}
+        self._ends: dict[int, int] = {}  # highest seen since the last seek
+        self._gone: list[Event] = []  # of partitions whose position is no longer in the log
+        self.consumer = KafkaConsumer(
+            **connection(settings),
+            metrics_enabled=False,
+            group_id=settings.group,
+            group_instance_id=f"{settings.group}-{settings.slot}",
+            # Also where nobody writes transactions into the input: it makes a new owner wait for the last commit of
+            # the old one.
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=int(settings.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(min(3.0, settings.session_timeout_s / 5) * 1000),
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            max_partition_fetch_bytes=PARTITION_BYTES,
+            fetch_max_bytes=FETCH_BYTES,
+            retry_backoff_ms=50,
+        )
+        self.member = self.consumer.group_metadata()
+        self.consumer.subscribe(topics=list(layout.topics), listener=self)
+        # Who leads the group shares out what it knows of: to join before that would leave partitions to nobody.
+        with Watchdog(settings.watchdog_s).watch("the first look at the topics"):
+            for topic in layout.topics:
+                self.consumer.partitions_for_topic(topic)
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        # Here and not after the poll, which may bring records of a partition that was assigned a moment ago. A position
+        # of our own keeps the client from looking for one.
+        for place in assigned:
+            self.consumer.seek(place, 0)
+        self.consumer.pause(*assigned)
+        self._noted.append(("assigned", frozenset(assigned)))
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self._noted.append(("revoked", frozenset(revoked)))
+
+    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
+        self._noted.append(("lost", frozenset(lost)))
+
+    def poll(self, timeout_s: float, max_records: int) -> tuple[list[Event], dict[int, list[Any]]]:
+        """Events without records, or records by partition."""
+        if events := self._events():
+            return events, {}
+        found: dict[int, list[Any]] = {}
+        self._gather(found, timeout_s, max_records)
+        if events := self._rebalanced():
+            return events, {}  # every partition was taken away at first: whatever comes back is sought anew
+        self.member = self.consumer.group_metadata()
+        return [], found
+
+    def _gather(self, found: dict[int, list[Any]], timeout_s: float, max_records: int) -> None:
+        deadline, count = time.monotonic() + timeout_s, 0
+        while True:
+            left_ms = max(0, int((deadline - time.monotonic()) * 1000))
+            for place, records in self._polled(left_ms, max_records - count).items():
+                number = self._layout.number(place.topic, place.partition)
+                if number in self._sought:
+                    found.setdefault(number, []).extend(records)
+                    count += len(records)
+            if self._noted or self._gone or count >= max_records or not left_ms:
+                return
+
+    def _polled(self, left_ms: int, room: int) -> dict[TopicPartition, list[Any]]:
+        try:
+            polled: dict[TopicPartition, list[Any]] = self.consumer.poll(left_ms, max_records=room)
+            return polled
+        except errors.OffsetOutOfRangeError as error:
+            # The log was cut under us: give the partition up and take it again, so a restore looks at the damage.
+            for place in error.args[0]:
+                number = self._layout.number(place.topic, place.partition)
+                self.pause(number)
+                self._gone += [Lost(number), Assigned(number)]
+            return {}
+        except errors.FencedInstanceIdError as error:
+            raise fenced(self._settings, "another worker joined with our name") from error
+
+    def _events(self) -> list[Event]:
+        gone, self._gone = self._gone, []
+        return gone or self._rebalanced()
+
+    def _rebalanced(self) -> list[Event]:
+        events = self._translated()
+        if events and not any(isinstance(event, Revoked) for event in events):
+            # Else not before the next poll: what is revoked may be committed only as the member that held it.
+            self.member = self.consumer.group_metadata()
+        return events
+
+    def _translated(self) -> list[Event]:
+        events: list[Event] = []
+        while self._noted:
+            what, places = self._noted.popleft()
+            numbers = sorted(self._layout.number(place.topic, place.partition) for place in places)
+            if what == "lost" and numbers:
+                raise fenced(self._settings, "the group has gone on without us")
+            if what == "revoked":
+                events += self._left(numbers)
+            if what == "assigned":
+                events += self._came(numbers)
+        return events
+
+    def _left(self, numbers: list[int]) -> list[Event]:
+        self._sought.clear()
+        self._leaving |= set(numbers)
+        return [Revoked(number) for number in numbers]
+
+    def _came(self, numbers: list[int]) -> list[Event]:
+        gone = sorted(self._leaving - set(numbers))
+        self._leaving.clear()
+        return [*map(Lost, gone), *map(Assigned, numbers)]
+
+    def seek(self, number: int, offset: int) -> None:
+        place = TopicPartition(*self._layout.place(number))
+        if place in self.consumer.assignment():  # else the next poll says so
+            self.consumer.seek(place, offset)
+            self.consumer.resume(place)
+            self._sought[number] = place
+            self._ends.pop(number, None)
+
+    def pause(self, number: int) -> None:
+        place = self._sought.pop(number, None)
+        if place is not None and place in self.consumer.assignment():
+            self.consumer.pause(place)
+
+    def ends(self) -> dict[int, int]:
+        """By partition that was sought, the end of its log as far as it is known."""
+        ours = self.consumer.assignment()
+        for number, place in self._sought.items():
+            if place in ours and (end := self.consumer.highwater(place)) is not None:
+                # A new leader may know less of the end than the old one did; the log is no shorter for that.
+                self._ends[number] = max(end, self._ends.get(number, 0))
+        return {number: end for number, end in self._ends.items() if number in self._sought}
+
+    def position(self, number: int) -> int:
+        """Past markers and other records that are never given."""
+        return int(self.consumer.position(self._sought[number], timeout_ms=0) or 0)
+
+    def close(self) -> None:
+        self.consumer.close(autocommit=False, timeout_ms=2000)
+
+
+def fenced(settings: KafkaSettings, why: str) -> FencedError:
+    return FencedError(
+        f"kafka.slot {settings.slot} of group {settings.group}: {why}; nothing was published. A restart is exact; "
+        "where this comes again, two workers run with one slot"
+    )
