@@ -6,6 +6,7 @@ GruardError (70, our bug when raised bare)
 ├── InputError (66)         a file that can't be read, a column that is absent
 ├── UnavailableError (69)   broker, port, database, disk: waiting may help
 ├── MissingError (69)       a topic: waiting does not help
+├── StalledError (69)       nothing gets done although nothing refuses: a restart may help
 ├── FencedError (75)        another instance owns this slot
 └── ConfigurationError (78)
     └── BundleError (78)    a model bundle that fails a check
@@ -35,6 +36,10 @@ class UnavailableError(GruardError):
 
 
 class MissingError(GruardError):
+    exit_code = 69
+
+
+class StalledError(GruardError):
     exit_code = 69
 
 

@@ -27,6 +27,10 @@ class Records:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def cut(self, start: int, stop: int) -> "Records":
+        columns = (self.offsets, self.arrivals, self.keys, self.values, self.headers)
+        return Records(self.partition, *(column[start:stop] for column in columns))  # type: ignore[arg-type]
+
 
 class Reject(NamedTuple):
     """A message, or one element of a batch message, that could not become a reading."""

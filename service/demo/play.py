@@ -22,7 +22,7 @@ from service.errors import UnavailableError
 from service.feeder import Feeder
 from service.fleet import CLASSES, START_MS, Fleet
 from service.records import AlertRecord
-from service.settings import Settings
+from service.settings import Settings, StreamSettings
 from service.streams.embedded import EmbeddedLog
 from service.worker.observer import Silent
 
@@ -55,7 +55,7 @@ class Stage(Silent):
         self.opened: list[Opened] = []
         self.rejected = 0
 
-    def alerts(self, alerts: Sequence[AlertRecord]) -> None:
+    def alerts(self, partition: int, alerts: Sequence[AlertRecord]) -> None:
         for record in alerts:
             alert = show.parsed(record.value)
             if record.event == "opened":
@@ -114,7 +114,8 @@ class Demo:
 
     def _serve(self, path: Path, screen: show.Screen) -> tuple[Fleet, Feeder, Stage, list[dict[str, str]]]:
         own = self.settings.embedded.model_copy(update={"path": path})
-        settings = self.settings.model_copy(update={"embedded": own})
+        # A configuration of a Kafka stream plays in a file all the same.
+        settings = self.settings.model_copy(update={"embedded": own, "stream": StreamSettings(kind="embedded")})
         fleet = self.plan.fleet()
         feeder = Feeder(fleet, EmbeddedLog(path, own.partitions), self.plan.speed)
         stage = Stage(feeder, screen, self.stop)

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import platform
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 import onnxruntime
@@ -43,18 +43,22 @@ class Detector:
         alerts: AlertsSettings,
         patterns: Mapping[str, str],
         scores: bool = False,
-        topic: str = "telemetry.readings.v1",
         dead_letter_late: bool = False,
     ) -> None:
         self._bundles, self._settings, self._alerts = bundles, rules, alerts
         self._patterns = dict(patterns)
         self._resolver = Resolver(bundles, patterns, rules.max_devices)
-        self._scores, self._topic, self._dead_letter_late = scores, topic, dead_letter_late
+        self._scores, self._dead_letter_late = scores, dead_letter_late
+        self._place: Callable[[int], tuple[str, int]] = lambda partition: ("telemetry.readings.v1", partition)
         self._partitions: dict[int, Partition] = {}
         self._rules: dict[tuple[int, str], TableRules] = {}
         self._merging = isinstance(rules.merge_window_s, Mapping) or rules.merge_window_s > 0
 
     # Partitions come and go.
+
+    def locate(self, place: Callable[[int], tuple[str, int]]) -> None:
+        """How the outside calls a partition, by topic and number there: what an alert names as its source."""
+        self._place = place
 
     def open(self, partition: int) -> None:
         self.drop(partition)
@@ -154,7 +158,7 @@ class Detector:
             teller.rules[table.key] = self._rules[key]
 
     def _teller(self, overlay: Overlay, readings: Readings, stream: NDArray[np.int64]) -> Teller:
-        publisher = Publisher(overlay, readings, self._topic, {})
+        publisher = Publisher(overlay, readings, self._place(readings.partition), {})
         return Teller(publisher, readings, stream, self._alerts, self._dead_letter_late)
 
     def _merger(self, overlay: Overlay) -> Merger:

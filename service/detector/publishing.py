@@ -27,12 +27,14 @@ class Occurrence(NamedTuple):
 class Publisher:
     """The events of one batch of one partition."""
 
-    def __init__(self, overlay: Overlay, readings: Readings, topic: str, rules: dict[str, TableRules]) -> None:
+    def __init__(
+        self, overlay: Overlay, readings: Readings, place: tuple[str, int], rules: dict[str, TableRules]
+    ) -> None:
         self.occurrences: list[Occurrence] = []
         self.rules = rules
         self._signatures = overlay.partition.signatures
         self._readings = readings
-        self._topic = topic
+        self._topic, self._partition = place
 
     def signature(self, work: Work, row: int) -> Signature:
         return self._signatures[int(work.columns["signature"][row])]
@@ -99,6 +101,6 @@ class Publisher:
             contributions=spoken.contributions,
             summary=f"{work.ids[row]}: {spoken.summary}",
             model=ModelName(name=manifest.name, version=manifest.version, sha256=manifest.sha256),
-            source=Source(topic=self._topic, partition=self._readings.partition, offset=offset),
+            source=Source(topic=self._topic, partition=self._partition, offset=offset),
         )
         return value.model_dump_json(by_alias=True).encode()

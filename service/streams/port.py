@@ -40,7 +40,7 @@ class UncertainError(UnavailableError):
 
 @dataclass
 class Poll:
-    """What is committed before the next poll is committed as the member that we were before these events."""
+    """Events or records, never both. What is committed before the next poll is committed as who we were before it."""
 
     events: list[Assigned | Revoked | Lost] = field(default_factory=list)
     records: list[Records] = field(default_factory=list)  # at most one entry a partition

@@ -31,11 +31,14 @@ class Vitals(Silent):
         self._turned = monotonic()
         self._restoring: set[int] = set()
         self._running: set[int] = set()
+        self._tripped: dict[int, str] = {}
+        self._has_turned = False
         self._refused = ""
         self._waits_until = 0.0
 
     def turned(self) -> None:
         self._turned = self._monotonic()
+        self._has_turned = True
         self._refused = ""
 
     def unavailable(self, reason: str, retry_s: float) -> None:
@@ -43,14 +46,25 @@ class Vitals(Silent):
 
     def restoring(self, partition: int) -> None:
         self._restoring.add(partition)
+        self._tripped.pop(partition, None)
 
     def restored(self, partition: int, result: RestoreResult, replayed: int, seconds: float) -> None:
         self._restoring.discard(partition)
         self._running.add(partition)
 
+    def parked(self, partition: int) -> None:
+        self.dropped(partition)
+
     def dropped(self, partition: int) -> None:
         self._restoring.discard(partition)
         self._running.discard(partition)
+        self._tripped.pop(partition, None)
+
+    def tripped(self, partition: int, told: str) -> None:
+        self._tripped[partition] = told
+
+    def uncertain(self, reason: str, retry_s: float) -> None:
+        self.unavailable(reason, retry_s)
 
     def live(self) -> str:
         """Empty: well. Waiting for a stream that refuses is not a reason to be killed."""
@@ -58,7 +72,11 @@ class Vitals(Silent):
         return "" if quiet < STALLED_S else f"no round of the loop for {quiet:.0f} s"
 
     def started(self) -> str:
-        return "" if self._running or self._restoring else "no partition assigned yet"
+        """A worker to which a group gives nothing has started all the same, and is one to step in."""
+        return "" if self._has_turned or self._holds() else "no partition assigned yet"
+
+    def _holds(self) -> bool:
+        return bool(self._running or self._restoring)
 
     def ready(self) -> str:
         if self._stop.is_set():
@@ -67,7 +85,9 @@ class Vitals(Silent):
             return f"stream unavailable: {self._refused}"
         if self._restoring:
             return f"restoring {len(self._restoring)} of {len(self._restoring) + len(self._running)} partitions"
-        return self.started()
+        if self._tripped:
+            return "; ".join(self._tripped[partition] for partition in sorted(self._tripped))
+        return "" if self._holds() else "no partition assigned"
 
 
 class HealthServer:

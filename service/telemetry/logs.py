@@ -72,7 +72,7 @@ class Journalist(Silent):
         self._warned: set[str] = set()
         self._decode = msgspec.json.Decoder(_Told).decode
 
-    def alerts(self, alerts: Sequence[AlertRecord]) -> None:
+    def alerts(self, partition: int, alerts: Sequence[AlertRecord]) -> None:
         for alert in alerts:
             if alert.event != "updated":
                 told = self._decode(alert.value)
@@ -95,11 +95,32 @@ class Journalist(Silent):
         level = logging.INFO if result in ("exact", "cold") else logging.WARNING
         event("restored", level, partition=partition, result=result, replayed=replayed, seconds=round(seconds, 3))
 
+    def parked(self, partition: int) -> None:
+        event("partition_parked", partition=partition)
+
     def dropped(self, partition: int) -> None:
         event("partition_dropped", partition=partition)
+
+    def tripped(self, partition: int, told: str) -> None:
+        event("breaker_tripped", logging.ERROR, partition=partition, reason=told)
+
+    def resumed(self, partition: int, offset: int) -> None:
+        event("breaker_resumed", logging.WARNING, partition=partition, offset=offset)
 
     def lost_records(self, partition: int, records: int) -> None:
         event("records_lost", logging.ERROR, partition=partition, records=records)
 
     def unavailable(self, reason: str, retry_s: float) -> None:
         event("stream_unavailable", logging.WARNING, reason=reason, retry_s=round(retry_s, 1))
+
+    def superseded(self, reason: str) -> None:
+        event("commit_superseded", reason=reason)
+
+    def uncertain(self, reason: str, retry_s: float) -> None:
+        event("commit_uncertain", logging.WARNING, reason=reason, retry_s=round(retry_s, 1))
+
+    def fenced(self, reason: str) -> None:
+        event("fenced", logging.ERROR, reason=reason)
+
+    def stalled(self, reason: str) -> None:
+        event("stalled", logging.ERROR, reason=reason)

@@ -31,6 +31,7 @@ class Declared:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._declare_flow()
+        self._declare_trouble()
         self._declare_speed()
         self._declare_holdings()
         self._declare_state()
@@ -42,7 +43,16 @@ class Declared:
         self.alerts = counter("gruard_alert_events_total", "Alert events committed", ["kind", "event", "severity"])
         self.dead_letters = counter("gruard_dead_letters_total", "Dead letters committed", ["reason"])
         self.ticks = counter("gruard_idle_ticks_total", "Ticks of stream time journalled in idle partitions")
+
+    def _declare_trouble(self) -> None:
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
         self.refused = counter("gruard_stream_unavailable_total", "Times the stream refused, nothing written")
+        self.superseded = counter("gruard_commits_superseded_total", "Commits too late for the group, nothing written")
+        self.uncertain = counter("gruard_commits_uncertain_total", "Commits of which only a restore can tell")
+        self.fenced = counter("gruard_fenced_total", "Times another instance owned our slot, which ends the process")
+        self.stalled = counter("gruard_stalled_total", "Times nothing got done unrefused, which ends the process")
+        self.breaker = gauge("gruard_breaker_open", "1 = too much is no reading, nothing more is read", ["partition"])
+        self.resumed = counter("gruard_breaker_resumed_total", "Partitions that went on with their breaker off")
 
     def _declare_speed(self) -> None:
         gauge, histogram = partial(Gauge, registry=self.registry), partial(Histogram, registry=self.registry)
@@ -91,6 +101,7 @@ class Metrics(Silent):
         self.registry.register(self._open_alerts)
         self._restoring: set[int] = set()
         self._running: set[int] = set()
+        self._parked: set[int] = set()
         self._arrivals: dict[int, int] = {}
         self._summaries: dict[int, Mapping[str, int]] = {}
         self._told_open: set[str] = set()
@@ -111,11 +122,11 @@ class Metrics(Silent):
         for outcome, count in counts.items():
             self._metrics.readings.labels(outcome).inc(count)
 
-    def alerts(self, alerts: Sequence[AlertRecord]) -> None:
+    def alerts(self, partition: int, alerts: Sequence[AlertRecord]) -> None:
         for (kind, event, severity), count in Tally((a.kind, a.event, a.severity) for a in alerts).items():
             self._metrics.alerts.labels(kind, event, severity).inc(count)
         for alert in alerts:
-            self._open_alerts.hear(alert.value)
+            self._open_alerts.hear(partition, alert.value)
 
     def dead_letters(self, reasons: Mapping[str, int]) -> None:
         for reason, count in reasons.items():
@@ -150,22 +161,28 @@ class Metrics(Silent):
         self._tell_open()
 
     def restoring(self, partition: int) -> None:
-        self._restoring.add(partition)
-        self._tell_partitions()
+        self._move(partition, self._restoring)
 
     def restored(self, partition: int, result: RestoreResult, replayed: int, seconds: float) -> None:
-        self._restoring.discard(partition)
-        self._running.add(partition)
-        self._tell_partitions()
+        self._move(partition, self._running)
+        self._metrics.breaker.labels(str(partition)).set(0)
         self._metrics.restores.labels(result).inc()
         self._metrics.restore_seconds.observe(seconds)
         self._metrics.replayed.inc(replayed)
         for value in self._ledger(partition).values():
-            self._open_alerts.hear(value)
+            self._open_alerts.hear(partition, value)
+
+    def parked(self, partition: int) -> None:
+        self._move(partition, self._parked)
+
+    def tripped(self, partition: int, told: str) -> None:
+        self._metrics.breaker.labels(str(partition)).set(1)
+
+    def resumed(self, partition: int, offset: int) -> None:
+        self._metrics.resumed.inc()
 
     def dropped(self, partition: int) -> None:
-        self._restoring.discard(partition)
-        self._running.discard(partition)
+        self._move(partition, None)
         self._summaries.pop(partition, None)
         self._open_alerts.forget(partition)
         for gauge in (
@@ -173,9 +190,9 @@ class Metrics(Silent):
             self._metrics.lag_seconds,
             self._metrics.devices,
             self._metrics.warming,
+            self._metrics.breaker,
         ):
             gauge.remove_by_labels({"partition": str(partition)})
-        self._tell_partitions()
         self._tell_open()
 
     def lost_records(self, partition: int, records: int) -> None:
@@ -184,9 +201,25 @@ class Metrics(Silent):
     def unavailable(self, reason: str, retry_s: float) -> None:
         self._metrics.refused.inc()
 
-    def _tell_partitions(self) -> None:
-        self._metrics.partitions.labels("restoring").set(len(self._restoring))
-        self._metrics.partitions.labels("running").set(len(self._running))
+    def superseded(self, reason: str) -> None:
+        self._metrics.superseded.inc()
+
+    def uncertain(self, reason: str, retry_s: float) -> None:
+        self._metrics.uncertain.inc()
+
+    def fenced(self, reason: str) -> None:
+        self._metrics.fenced.inc()
+
+    def stalled(self, reason: str) -> None:
+        self._metrics.stalled.inc()
+
+    def _move(self, partition: int, to: set[int] | None) -> None:
+        states = {"restoring": self._restoring, "running": self._running, "parked": self._parked}
+        for name, held in states.items():
+            held.discard(partition)
+            if held is to:
+                held.add(partition)
+            self._metrics.partitions.labels(name).set(len(held))
 
     def _tell_open(self) -> None:
         """What has gone is told as 0, not taken away: a scrape in between would see alerts that come and go."""

@@ -12,10 +12,6 @@ WORST = 50
 RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
-class _Place(msgspec.Struct):
-    partition: int
-
-
 class _Alert(msgspec.Struct):
     alert_id: str
     event: str
@@ -23,25 +19,24 @@ class _Alert(msgspec.Struct):
     type: str
     severity: str
     score_max: float
-    source: _Place
 
 
 class OpenAlerts(Collector):
     def __init__(self) -> None:
-        self._open: dict[str, _Alert] = {}
+        self._open: dict[tuple[int, str], _Alert] = {}
         self._decoder = msgspec.json.Decoder(_Alert)
 
-    def hear(self, value: bytes) -> None:
+    def hear(self, partition: int, value: bytes) -> None:
         """One published event; also what a ledger holds, which is the last event of an open alert."""
         alert = self._decoder.decode(value)
         if alert.event == "resolved":
-            self._open.pop(alert.alert_id, None)
+            self._open.pop((partition, alert.alert_id), None)
         else:
-            self._open[alert.alert_id] = alert
+            self._open[partition, alert.alert_id] = alert
 
     def forget(self, partition: int) -> None:
-        for alert in [a for a in self._open.values() if a.source.partition == partition]:
-            del self._open[alert.alert_id]
+        for key in [key for key in self._open if key[0] == partition]:
+            del self._open[key]
 
     def collect(self) -> Iterator[Metric]:
         """On the scraper's thread, while the worker hears more: a copy first."""

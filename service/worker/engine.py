@@ -28,9 +28,3 @@ class Engine:
                 "can't replay; run the version that wrote it"
             )
         return self.detector.tick(partition, entry.offset, entry.payload["time_ms"])
-
-    def replay(self, partition: int, item: Records | Entry) -> Outcome:
-        """Apply what was applied before; what it puts out was published then."""
-        outcome = self.apply(partition, item) if isinstance(item, Entry) else self.step(item)[1]
-        self.detector.fold(outcome)
-        return outcome

@@ -55,13 +55,8 @@ def interleaved(batches: Iterable[Records], entries: Sequence[Entry]) -> Iterato
         while rest and rest[0].offset <= records.offsets[-1]:
             cut = bisect_left(records.offsets, rest[0].offset)
             if cut > start:
-                yield _slice(records, start, cut)
+                yield records.cut(start, cut)
             start = max(start, cut)
             yield rest.pop(0)
-        yield _slice(records, start, len(records)) if start else records
+        yield records.cut(start, len(records)) if start else records
     yield from rest
-
-
-def _slice(records: Records, start: int, stop: int) -> Records:
-    columns = (records.offsets, records.arrivals, records.keys, records.values, records.headers)
-    return Records(records.partition, *(column[start:stop] for column in columns))  # type: ignore[arg-type]

@@ -6,26 +6,28 @@ killed: before the commit nothing is visible, after it everything is, and what m
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from heapq import nsmallest
 from threading import Event
 
-from service.errors import DataRuleError, UnavailableError
+from service.errors import DataRuleError, FencedError, StalledError, UnavailableError
 from service.records import Records
-from service.streams.port import Assigned, Lost, Poll, Revoked, Stream
+from service.streams.port import Assigned, Lost, Poll, Revoked, Stream, SupersededError, UncertainError
+from service.worker.alarm import Alarm
+from service.worker.assignment import Assignment, Clocks
+from service.worker.breaker import Rules
 from service.worker.crashpoints import CrashPoints
 from service.worker.engine import Engine
 from service.worker.observer import Observer, Silent
 from service.worker.patience import Patience
 from service.worker.publish import Origin
-from service.worker.restore import Restored, Slices, Source, restore
+from service.worker.restore import Source
 from service.worker.settings import WorkerSettings
-from service.worker.staging import Running, Staged, Stager, Step, journal_keys, settle, tick_step
+from service.worker.staging import Running, Staged, Stager, Step, records_step, settle, tick_step
 
 MANY = 64  # partitions for which one snapshot a turn would do: ten turns a second make 300 in half a minute
-GOLDEN = 0.6180339887  # multiples of it, modulo 1, lie evenly however many partitions there are
 
 
 def wall_clock_ms() -> int:
@@ -44,60 +46,90 @@ class Surroundings:
     crash: CrashPoints = field(default_factory=CrashPoints)
 
 
-@dataclass
-class Restoring:
-    slices: Slices
-    since: float  # monotonic
-
-
 class Worker:
     def __init__(
         self, stream: Stream, engine: Engine, settings: WorkerSettings, around: Surroundings | None = None
     ) -> None:
-        self._stream = stream
-        self._engine = engine
-        self._settings = settings
-        self._around = around or Surroundings()
-        self._observer = self._around.observer
-        origin = self._around.origin
+        self._stream, self._engine, self._settings = stream, engine, settings
+        self._around = around = around or Surroundings()
+        self._observer, origin = around.observer, around.origin
+        engine.detector.locate(stream.place)
         fingerprint = sha256(f"{engine.detector.fingerprint()}\n{origin.readings}".encode()).hexdigest()
-        self._stager = Stager(engine.detector, replace(origin, model=origin.model or fingerprint), fingerprint,
-                              self._around.wall_ms)  # fmt: skip
-        self._source = Source(stream, engine, fingerprint, settings.on_data_loss == "resume")
-        self._running: dict[int, Running] = {}
-        self._restoring: dict[int, Restoring] = {}
-        self._patience = Patience(settings, self._around.monotonic)
+        origin = replace(origin, model=origin.model or fingerprint, place=stream.place)
+        self._stager = Stager(engine.detector, origin, fingerprint, around.wall_ms)
+        self._rules = Rules.of(settings)
+        source = Source(stream, engine, fingerprint, settings.on_data_loss == "resume", self._rules)
+        self._assignment = Assignment(source, settings, self._observer, Clocks(around.clock, around.monotonic))
+        self._patience = Patience(settings, around.monotonic)
+        self._alarm = Alarm(settings.progress_s, around.monotonic)
 
     @property
     def ready(self) -> bool:
-        """Some partition is assigned, and all that are have been restored."""
-        return bool(self._running) and not self._restoring
+        return self._assignment.ready
+
+    @property
+    def _running(self) -> dict[int, Running]:
+        return self._assignment.running
 
     def run(self, stop: Event) -> None:
         """Turn until told to stop, then leave a snapshot of everything. Closes the stream however it ends."""
+        refused = False
         try:
             while not stop.is_set():
-                try:
-                    self.turn()
-                    self._patience.renew()
-                except UnavailableError as error:
-                    self._rewind()
-                    wait_s = self._patience.next_wait(error)
-                    self._observer.unavailable(str(error), wait_s)
-                    stop.wait(wait_s)
-            self._leave(self._running.keys())
+                refused = self._refused(stop)
+            if not refused:  # else the last snapshot would only be refused as well, and the stop would wait for it
+                self._leave(self._running.keys())
+        except FencedError as error:
+            self._observer.fenced(str(error))
+            raise
+        except StalledError as error:
+            self._observer.stalled(str(error))
+            raise
         finally:
             self._stream.close()
 
+    def _refused(self, stop: Event) -> bool:
+        """One turn, and what has to be done when the stream refused it, the waiting included."""
+        try:
+            self.turn()
+            self._patience.renew()
+            return False
+        except SupersededError as error:
+            self._observer.superseded(str(error))
+            self._assignment.rewind()
+            return False
+        except UncertainError as error:
+            wait_s = self._patience.next_wait(error)
+            self._observer.uncertain(str(error), wait_s)
+            self._assignment.doubt()
+        except UnavailableError as error:
+            wait_s = self._patience.next_wait(error)
+            self._observer.unavailable(str(error), wait_s)
+            self._assignment.rewind()
+        self._assignment.again()
+        self._alarm.forget()
+        stop.wait(wait_s)
+        return True
+
     def turn(self) -> None:
         """One round. Raises UnavailableError with nothing written and nothing folded: rewind, and turn again."""
+        # 1. Poll. Events come alone: a partition that has just left gives nothing more, one that has just come is
+        #    restored first, and only a leaving one may still commit as the member that we were.
+        poll = self._stream.poll(
+            0.0 if self._assignment.restoring else self._settings.poll_s, self._settings.max_records
+        )
+        if poll.events:
+            self._change(poll.events)
+        else:
+            self._work(poll)
+        # 6. Restore by slices between two polls, so the partitions that run go on.
+        self._restore()
+        self._observer.turned()
+
+    def _work(self, poll: Poll) -> None:
         reach = self._around.crash.reach
-        # 1. Poll, then events before records: a partition that has just left gives nothing more, one that has just
-        #    come is restored first.
-        poll = self._stream.poll(0.0 if self._restoring else self._settings.poll_s, self._settings.max_records)
-        self._apply(poll.events)
         self._check_ends(poll)
-        batches = [records for records in poll.records if records.partition in self._running]
+        batches = [records for records in poll.records if self._reads(records.partition)]
         self._count(batches)
         reach("polled")
         # 2. Step on overlays. Nothing that outlives this turn has changed yet.
@@ -107,19 +139,16 @@ class Worker:
         staged = self._stager.staged(steps, self._due(), self._running)
         # 4. Fold only what is committed.
         self._commit(staged)
-        # 6. Restore by slices between two polls, so the partitions that run go on.
-        self._restore()
         self._tell_lag(poll)
-        self._observer.turned()
 
-    def _apply(self, events: Iterable[Assigned | Revoked | Lost]) -> None:
+    def _change(self, events: Sequence[Assigned | Revoked | Lost]) -> None:
+        revoked = {event.partition for event in events if isinstance(event, Revoked)}
+        self._leave(self._running.keys() & revoked)
         for event in events:
-            if isinstance(event, Assigned):
-                self._start(event.partition)
-                continue
-            if isinstance(event, Revoked):
-                self._leave(self._running.keys() & {event.partition})
-            self._drop(event.partition)
+            self._assignment.apply(event)
+
+    def _reads(self, partition: int) -> bool:
+        return partition in self._running and self._running[partition].breaker.trip is None
 
     def _check_ends(self, poll: Poll) -> None:
         for partition in poll.ends.keys() & self._running.keys():
@@ -129,16 +158,6 @@ class Worker:
                     f"offset {position}; the log was made anew or cut: reset the offsets, or name another log"
                 )
 
-    def _start(self, partition: int) -> None:
-        self._observer.restoring(partition)
-        self._restoring[partition] = Restoring(restore(self._source, partition), self._around.monotonic())
-
-    def _drop(self, partition: int) -> None:
-        self._running.pop(partition, None)
-        self._restoring.pop(partition, None)
-        self._engine.detector.drop(partition)
-        self._observer.dropped(partition)
-
     def _count(self, batches: list[Records]) -> None:
         count = sum(map(len, batches))
         self._around.crash.records += count
@@ -146,10 +165,7 @@ class Worker:
 
     def _stepped(self, batches: list[Records]) -> list[Step]:
         started = self._around.monotonic()
-        steps = []
-        for records in batches:
-            readings, outcome = self._engine.step(records)
-            steps.append(Step(records.partition, outcome, records.offsets[-1] + 1, 0, records, readings))
+        steps = [records_step(self._engine, self._running[r.partition], r, self._rules) for r in batches]
         if steps:
             self._observer.stepped(self._around.monotonic() - started, sum(map(len, batches)))
         return steps
@@ -158,7 +174,7 @@ class Worker:
         """Journalled time for partitions where nothing comes: devices that fell silent together are still found."""
         now = self._around.clock()
         idle = poll.caught_up & self._running.keys() - {records.partition for records in batches}
-        for partition in sorted(idle):
+        for partition in sorted(filter(self._reads, idle)):
             running = self._running[partition]
             # A partition that never had a reading has no device to miss.
             if running.position and now - running.heard >= self._settings.idle_tick_s * 1000:
@@ -190,37 +206,11 @@ class Worker:
         self._tell(staged, ended - started)
 
     def _restore(self) -> None:
-        """One slice of every partition that is coming back."""
-        for partition, restoring in list(self._restoring.items()):
-            try:
-                next(restoring.slices)
-                self._around.crash.reach("replayed")
-            except StopIteration as done:
-                del self._restoring[partition]
-                self._resume(done.value, restoring.since)
-
-    def _resume(self, restored: Restored, since: float) -> None:
-        now = self._around.monotonic()
-        share = 0.5 + 0.5 * (restored.partition * GOLDEN % 1)  # staggered: partitions that start together part at once
-        self._running[restored.partition] = Running(
-            partition=restored.partition,
-            position=restored.position,
-            sequence=restored.sequence,
-            pages=restored.pages,
-            marker=restored.marker,
-            entries=journal_keys(restored),
-            adoption=restored.adoption,
-            records=restored.replayed,
-            due_records=int(self._settings.snapshot_records * share),
-            due_at=now + self._settings.snapshot_s * share,
-            heard=self._around.clock(),
-        )
-        self._stream.seek(restored.partition, restored.position)
-        self._around.crash.reach("restored")
-        if restored.lost:
-            self._observer.lost_records(restored.partition, restored.lost)
-        self._observer.restored(restored.partition, restored.result, restored.replayed, now - since)
-        self._observer.summary(restored.partition, self._engine.detector.summary(restored.partition))
+        at_work = bool(self._assignment.restoring)
+        if self._assignment.restore():
+            self._around.crash.reach("restored")
+        elif at_work:
+            self._around.crash.reach("replayed")
 
     def _leave(self, partitions: Iterable[int]) -> None:
         """A last snapshot, so the next owner has nothing to replay; without it that one is as exact, but slower."""
@@ -228,20 +218,17 @@ class Worker:
         unsaved = [partition for partition, running in leaving.items() if running.unsaved]
         try:
             self._commit(self._stager.staged([], unsaved, leaving))
+        except (SupersededError, UncertainError) as error:
+            self._observer.superseded(str(error))  # who comes back looks for what was committed
         except UnavailableError as error:
             self._observer.unavailable(str(error), 0.0)
 
-    def _rewind(self) -> None:
-        """Back to the last commit: overlays are already gone, so reading again from there is all it takes."""
-        for partition, running in self._running.items():
-            self._stream.seek(partition, running.position)
-        for partition in list(self._restoring):
-            self._start(partition)
-
     def _tell(self, staged: Staged, seconds: float) -> None:
         self._observer.committed(seconds, sum(len(step.records or ()) for step in staged.steps))
-        for adoption in staged.adoptions:
-            self._observer.alerts(adoption.alerts)
+        for partition, adoption in staged.adoptions.items():
+            self._observer.alerts(partition, adoption.alerts)
+        for partition, trip in staged.resumed.items():
+            self._observer.resumed(partition, trip.offset)
         for step in staged.steps:
             self._tell_step(step)
         for snapshot in staged.snapshots:
@@ -254,12 +241,19 @@ class Worker:
             counts.update(step.readings.counts)
             reasons.update(reject.reason for reject in step.readings.rejects)
         self._observer.readings(step.partition, counts)
-        self._observer.alerts(step.outcome.alerts)
+        self._observer.alerts(step.partition, step.outcome.alerts)
         self._observer.dead_letters(reasons)
         if step.entry:
             self._observer.ticked(step.partition)
+        if step.breaker and step.breaker.trip:
+            self._assignment.trip(self._running[step.partition])
 
     def _tell_lag(self, poll: Poll) -> None:
+        behind = {}
         for partition in poll.ends.keys() & self._running.keys():
             running = self._running[partition]
-            self._observer.lag(partition, poll.ends[partition] - running.position, running.arrival)
+            lag = poll.ends[partition] - running.position
+            self._observer.lag(partition, lag, running.arrival)
+            if lag > 0 and partition not in poll.caught_up and self._reads(partition):
+                behind[partition] = running.position
+        self._alarm.look(behind)

@@ -3,7 +3,7 @@
 Values come from the input alone. The wall clock shows in headers only, so it never makes two runs differ.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ MAX_ERROR = 500
 class Origin:
     """Who publishes, for headers. `readings` is the text of all settings that decide how a message is read."""
 
-    topic: str = "telemetry.readings.v1"
+    place: Callable[[int], tuple[str, int]] = lambda partition: ("telemetry.readings.v1", partition)
     group: str = "gruard"
     version: str = "0"
     model: str = ""
@@ -37,7 +37,7 @@ def alert(record: AlertRecord, partition: int, origin: Origin, now_ms: int) -> O
         "ce_specversion": "1.0",
         "ce_id": f"{record.alert_id}-{record.sequence}",
         "ce_type": f"{ALERT_TYPE}.{record.event}",
-        "ce_source": f"/gruard/{origin.group}/{origin.topic}",
+        "ce_source": f"/gruard/{origin.group}/{origin.place(partition)[0]}",
         "ce_subject": record.device,
         "ce_time": msgspec.json.decode(record.value, type=_When).reading_time,
         "content-type": "application/json",
@@ -54,11 +54,12 @@ def dead_letters(records: Records, rejects: Iterable[Reject], origin: Origin, no
 
 def _dead_letter(records: Records, reject: Reject, origin: Origin, now_ms: int) -> Output:
     offset = records.offsets[reject.record]
+    topic, partition = origin.place(records.partition)
     texts = {
         "dlq.reason": reject.reason,
         "dlq.error": reject.error[:MAX_ERROR],
-        "dlq.topic": origin.topic,
-        "dlq.partition": str(records.partition),
+        "dlq.topic": topic,
+        "dlq.partition": str(partition),
         "dlq.offset": str(offset),
         "dlq.timestamp": str(records.arrivals[reject.record]),
         "dlq.group": origin.group,

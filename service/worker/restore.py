@@ -1,8 +1,8 @@
 """Bring one partition back to its last commit: pages of the snapshot, then the input since, its output suppressed.
 
-`restore` is a generator that stops after every slice of work, so the loop goes on polling and several partitions come
-back side by side. It writes nothing; what has to be written (a cold start, another model, lost data) is handed over as
-an `Adoption`, which the worker commits with a snapshot before anything else of the partition.
+`restore` is a generator that stops after every slice of work, so the loop goes on polling. It writes nothing; what has
+to be written (a cold start, another model, lost data) is handed over as an `Adoption`, which the worker commits with a
+snapshot before anything else of the partition.
 """
 
 from collections.abc import Generator, Iterator
@@ -12,7 +12,8 @@ from functools import cached_property
 from service.errors import DataRuleError
 from service.records import AlertRecord, Records
 from service.streams.port import Committed, StateRecord, Stream
-from service.worker import journal, ledger
+from service.worker import breaker, journal, ledger
+from service.worker.breaker import Breaker, Rules, Trip
 from service.worker.engine import Engine
 from service.worker.journal import Entry
 from service.worker.marker import KEY, Marker, Pages
@@ -39,6 +40,8 @@ class Restored:
     result: RestoreResult
     replayed: int = 0
     lost: int = 0  # records of the input that nobody has read and nobody will
+    breaker: Breaker = field(default_factory=Breaker)
+    resumed: Trip | None = None  # that the configuration tells to go on from
     adoption: Adoption | None = None
 
     @property
@@ -58,6 +61,7 @@ class Source:
     engine: Engine
     fingerprint: str
     resume: bool  # on data loss: go on and say so, rather than stop
+    breaker: Rules | None  # None: it is off
 
 
 @dataclass
@@ -71,6 +75,7 @@ class Kept:
     alerts: dict[str, bytes] = field(default_factory=dict)
     journal: dict[str, bytes] = field(default_factory=dict)
     markers: dict[str, bytes] = field(default_factory=dict)
+    breaker: Breaker = field(default_factory=Breaker)
 
     def take(self, record: StateRecord) -> None:
         of = self._of(record.key)
@@ -146,7 +151,8 @@ def restore(source: Source, partition: int) -> Slices:
         return _anew(source, kept, "lost" if damage or hole else "cold")
     changed = kept.marker.fingerprint != source.fingerprint
     try:
-        detector.load(partition, kept.pages.items())
+        kept.breaker = Breaker.parse(kept.pages[breaker.KEY]) if breaker.KEY in kept.pages else Breaker()
+        detector.load(partition, ((key, value) for key, value in kept.pages.items() if key != breaker.KEY))
     except DataRuleError as error:
         if not changed and not source.resume:
             raise DataRuleError(_stopped(partition, str(error))) from error
@@ -155,13 +161,25 @@ def restore(source: Source, partition: int) -> Slices:
         return _adopted(source, kept, "lost")
     replayed = 0
     for item in _since(source, kept, kept.marker):
-        source.engine.replay(partition, item)
-        replayed += len(item) if isinstance(item, Records) else 0
+        replayed += _replay(source, kept, item)
         yield
     if changed:
         return _adopted(source, kept, "inexact" if replayed or kept.journal else "migrated", replayed)
     ledger.check(partition, kept.alerts, detector.open_alerts(partition))
-    return _restored(kept, "exact", replayed)
+    return _restored(source, kept, "exact", replayed)
+
+
+def _replay(source: Source, kept: Kept, item: Records | Entry) -> int:
+    """How many records it was. What it puts out was published then, and what had tripped the breaker is a snapshot."""
+    engine = source.engine
+    if isinstance(item, Entry):
+        engine.detector.fold(engine.apply(kept.partition, item))
+        return 0
+    readings, outcome = engine.step(item)
+    engine.detector.fold(outcome)
+    if source.breaker:
+        kept.breaker = kept.breaker.after(readings, source.breaker, judging=False)
+    return len(item)
 
 
 def _since(source: Source, kept: Kept, snapshot: Marker) -> Iterator[Records | Entry]:
@@ -182,18 +200,23 @@ def _adopted(source: Source, kept: Kept, result: RestoreResult, replayed: int = 
     otherwise = {name for name, value in recomputed.items() if kept.alerts.get(name) != value}
     detector.forget_alerts(kept.partition, otherwise)  # what was published of them went another way
     recomputed = {name: value for name, value in recomputed.items() if name not in otherwise}
-    restored = _restored(kept, result, replayed)
+    restored = _restored(source, kept, result, replayed)
     changes = ledger.reconciled(kept.alerts, recomputed)
     over = [ledger.lost(restored.position, kept.alerts[name]) for name, value in changes.items() if value is None]
     restored.adoption = Adoption(over, ledger.records(kept.partition, changes))
     return restored
 
 
-def _restored(kept: Kept, result: RestoreResult, replayed: int) -> Restored:
+def _restored(source: Source, kept: Kept, result: RestoreResult, replayed: int) -> Restored:
     lost = kept.next_offset - kept.committed.offset if kept.committed else 0
-    return Restored(
+    restored = Restored(
         kept.partition, kept.next_offset, kept.checksums, kept.entries, kept.marker, result, replayed, lost
     )  # fmt: skip
+    if source.breaker:
+        restored.breaker = kept.breaker
+    else:
+        restored.resumed = kept.breaker.trip
+    return restored
 
 
 def _stopped(partition: int, what: str) -> str:

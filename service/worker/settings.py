@@ -28,6 +28,20 @@ class WorkerSettings(Section):
     give_up_s: float = Field(
         300.0, ge=0, description="the stream refused everything for so long: end with exit code 69; a restart is exact"
     )
+    progress_s: float = Field(
+        60.0,
+        gt=0,
+        description="there is more to read, the stream refuses nothing, and yet nothing is committed for so long: "
+        "end with exit code 69; a restart is exact",
+    )
+    breaker: bool = Field(
+        True,
+        description="on: a partition with too many records that are no readings is read no further and the worker is "
+        "not ready; off: go on from there, each such record a dead letter",
+    )
+    breaker_in_a_row: int = Field(100, ge=1, description="too many: so many records in a row that are no readings ...")
+    breaker_share: float = Field(0.1, ge=0, le=1, description="... or more than this share ...")
+    breaker_window: int = Field(1000, ge=1, le=100_000, description="... of so many records")
     crash_at: str | None = Field(
         None,
         exclude=True,

@@ -3,13 +3,16 @@
 Nothing here is applied and nothing written; a transaction that fails is dropped together with its `Staged`.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from service.detector import Detector
 from service.records import Outcome, Readings, Records
 from service.streams.port import Committed, StateRecord, Transaction
-from service.worker import journal, ledger, publish
+from service.worker import breaker, journal, ledger, publish
+from service.worker.breaker import Breaker, Rules, Trip
+from service.worker.engine import Engine
 from service.worker.journal import Entry
 from service.worker.marker import KEY, Marker, Pages
 from service.worker.publish import Origin
@@ -27,6 +30,8 @@ class Running:
     marker: Marker | None
     entries: list[str]  # keys of the journal that the state holds
     adoption: Adoption | None
+    breaker: Breaker
+    resumed: Trip | None  # that this worker goes on from, not yet written down
     records: int  # since the snapshot
     due_records: int  # so many of them make the next snapshot due ...
     due_at: float  # ... or this monotonic time
@@ -35,7 +40,12 @@ class Running:
 
     @property
     def unsaved(self) -> bool:
-        return bool(self.records or self.entries or self.adoption)
+        return bool(self.records or self.entries or self.must_save)
+
+    @property
+    def must_save(self) -> bool:
+        """Nothing of it is committed without a snapshot: a replay could not find out what it says."""
+        return bool(self.adoption or self.resumed)
 
 
 @dataclass
@@ -48,6 +58,7 @@ class Step:
     sequence: int  # after it
     records: Records | None = None
     readings: Readings | None = None
+    breaker: Breaker | None = None  # after it
     entry: Entry | None = None
 
 
@@ -65,7 +76,8 @@ class Staged:
     transaction: Transaction = field(default_factory=Transaction)
     steps: list[Step] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
-    adoptions: list[Adoption] = field(default_factory=list)
+    adoptions: dict[int, Adoption] = field(default_factory=dict)
+    resumed: dict[int, Trip] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,13 +88,14 @@ class Stager:
     wall_ms: Callable[[], int]  # for headers alone
 
     def staged(self, steps: list[Step], saved: Iterable[int], running: dict[int, Running]) -> Staged:
-        """saved: partitions whose snapshot this transaction carries, beside those that must (an adoption)."""
+        """saved: partitions whose snapshot this transaction carries, beside those that must."""
         staged = Staged(steps=steps)
         stepped = {step.partition: step for step in steps}
-        adopting = [p for p, state in running.items() if state.adoption]
-        snapshots = sorted({*saved, *adopting})
-        for partition in adopting:
-            self._adopt(staged, running[partition])
+        tripped = [step.partition for step in steps if step.breaker and step.breaker.trip]
+        snapshots = sorted({*saved, *tripped, *(p for p, state in running.items() if state.must_save)})
+        staged.resumed = {p: state.resumed for p, state in running.items() if state.resumed}
+        for state in running.values():
+            self._adopt(staged, state)
         for step in steps:
             self._step(staged.transaction, step, journalled=step.partition not in snapshots)
         for partition in snapshots:
@@ -91,8 +104,9 @@ class Stager:
         return staged
 
     def _adopt(self, staged: Staged, running: Running) -> None:
-        assert running.adoption
-        staged.adoptions.append(running.adoption)
+        if running.adoption is None:
+            return
+        staged.adoptions[running.partition] = running.adoption
         now = self.wall_ms()
         for record in running.adoption.alerts:
             staged.transaction.alerts.append(publish.alert(record, running.partition, self.origin, now))
@@ -115,6 +129,7 @@ class Stager:
         partition = running.partition
         full = running.adoption is not None
         pages = dict(self.detector.pages(partition, step.outcome if step else None, full))
+        pages[breaker.KEY] = ((step and step.breaker) or running.breaker).value()
         if full:
             pages |= dict.fromkeys(running.pages.beside(pages))
         after = running.pages.after(pages.items())
@@ -149,17 +164,29 @@ def settle(staged: Staged, running: dict[int, Running], detector: Detector, cloc
         if step.records:
             state.records += len(step.records)
             state.arrival = step.records.arrivals[-1]
+        state.breaker = step.breaker or state.breaker
         state.entries += [step.entry.key] if step.entry else []
         state.heard = clock_ms
     for snapshot in staged.snapshots:
         detector.snapshot_committed(snapshot.partition)
         state = running[snapshot.partition]
         state.marker, state.pages = snapshot.marker, snapshot.pages
-        state.entries, state.records, state.adoption = [], 0, None
+        state.entries, state.records, state.adoption, state.resumed = [], 0, None, None
 
 
 def journal_keys(restored: Restored) -> list[str]:
     return [entry.key for entry in restored.entries]
+
+
+def records_step(engine: Engine, running: Running, records: Records, rules: Rules | None) -> Step:
+    """Of all the records, or of those up to the one that trips the breaker."""
+    readings = engine.decoder.decode(records)
+    after = running.breaker.after(readings, rules) if rules else running.breaker
+    if after.trip:
+        records = records.cut(0, bisect_left(records.offsets, after.trip.offset) + 1)
+        readings = engine.decoder.decode(records)
+    outcome = engine.detector.step(readings)
+    return Step(records.partition, outcome, records.offsets[-1] + 1, 0, records, readings, after)
 
 
 def tick_step(detector: Detector, running: Running, time_ms: int) -> Step:

@@ -69,6 +69,8 @@ class CountingDetector:
         self.settings = settings
         self.parts: dict[int, Part] = {}
 
+    def locate(self, place: Any) -> None: ...
+
     def open(self, partition: int) -> None:
         self.parts[partition] = Part()
 

@@ -16,7 +16,6 @@ from service.worker.crashpoints import CrashPoints
 from service.worker.engine import Engine
 from service.worker.loop import Surroundings, Worker
 from service.worker.observer import RestoreResult, Silent
-from service.worker.publish import Origin
 from service.worker.settings import WorkerSettings
 from tests.service.counting import CountingDecoder, CountingDetector, message
 
@@ -120,10 +119,8 @@ class Life:
         stop = Event()
         watcher = Watcher(stop, log.partitions)
         crash = CrashPoints(crash_at)
-        around = Surroundings(
-            watcher, self.clock, wall_ms=lambda: START_MS, origin=Origin(topic="readings"), crash=crash
-        )
-        stream = EmbeddedStream(log, self.retention_s, _refusing(crash.reach, self.refused))
+        around = Surroundings(watcher, self.clock, wall_ms=lambda: START_MS, crash=crash)
+        stream = EmbeddedStream(log, self.retention_s, _refusing(crash.reach, self.refused), topic="readings")
         self.worker(stream, self.engine(self.rules), self.settings, around).run(stop)
         return watcher
 
@@ -244,7 +241,9 @@ def replayed_alerts(path: Path, make: MakeEngine = counting_engine) -> dict[int,
         engine.detector.open(partition)
         records = log.readings(partition, 0, 10**9, 10**9)
         for item in journal.interleaved([records] if len(records) else [], entries.get(partition, [])):
-            alerts = engine.replay(partition, item).alerts
-            found.setdefault(partition, []).extend((a.offset, a.device.encode(), a.value) for a in alerts)
+            entry = isinstance(item, journal.Entry)
+            outcome = engine.apply(partition, item) if entry else engine.step(item)[1]
+            engine.detector.fold(outcome)
+            found.setdefault(partition, []).extend((a.offset, a.device.encode(), a.value) for a in outcome.alerts)
     log.close()
     return {partition: alerts for partition, alerts in found.items() if alerts}

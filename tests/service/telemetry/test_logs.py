@@ -82,7 +82,7 @@ def test_alerts_are_told_but_for_their_updates():
     value = json.dumps({"summary": "pump-1: flow is low", "other": 1}).encode()
     events = ("opened", "updated", "escalated", "resolved")
     alerts = [AlertRecord("pump-1", "id", event, i, "process", "warning", 0, value) for i, event in enumerate(events)]
-    logs.Journalist().alerts(alerts)
+    logs.Journalist().alerts(0, alerts)
     told = [json.loads(line) for line in to.getvalue().splitlines()]
     assert [each["event"] for each in told] == ["alert_opened", "alert_escalated", "alert_resolved"]
     assert told[0]["summary"] == "pump-1: flow is low"

@@ -36,7 +36,6 @@ def alert(number: int = 1, event: str = "opened", severity: str = "warning", sco
         "type": "level",
         "severity": severity,
         "score_max": score,
-        "source": {"partition": number % 2},
     }
     return AlertRecord(f"pump-{number}", f"id-{number}", event, 1, "process", severity, 0, json.dumps(told).encode())
 
@@ -48,7 +47,7 @@ def played() -> Metrics:
     metrics.polled(10)
     metrics.stepped(0.01, 10)
     metrics.readings(0, {"stepped": 8, "late": 2})
-    metrics.alerts([alert()])
+    metrics.alerts(0, [alert()])
     metrics.dead_letters({"schema": 3})
     metrics.committed(0.002, 10)
     metrics.lag(0, 7, 95_000)
@@ -125,15 +124,15 @@ def test_a_partition_that_left_is_gone_from_every_metric():
 
 def test_only_the_worst_open_alerts_name_their_devices():
     metrics = Metrics()
-    metrics.alerts([alert(n, score=float(n)) for n in range(100)] + [alert(200, severity="critical", score=0.1)])
+    metrics.alerts(0, [alert(n, score=float(n)) for n in range(100)] + [alert(200, severity="critical", score=0.1)])
     named = {dict(labels)["device"] for name, labels in scraped(metrics) if name == NAME}
     assert named == {"pump-200"} | {f"pump-{n}" for n in range(100 - WORST + 1, 100)}
 
 
 def test_a_resolved_alert_is_named_no_more():
     metrics = Metrics()
-    metrics.alerts([alert(1), alert(2)])
-    metrics.alerts([alert(1, event="resolved")])
+    metrics.alerts(0, [alert(1), alert(2)])
+    metrics.alerts(0, [alert(1, event="resolved")])
     assert {dict(labels)["device"] for name, labels in scraped(metrics) if name == NAME} == {"pump-2"}
 
 

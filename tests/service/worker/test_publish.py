@@ -7,7 +7,9 @@ from service.records import AlertRecord, Records, Reject
 from service.worker import publish
 from service.worker.publish import Origin
 
-ORIGIN = Origin(topic="telemetry.readings.v1", group="gruard", version="0.1.0", model="abc")
+ORIGIN = Origin(
+    place=lambda partition: ("telemetry.readings.v1", partition), group="gruard", version="0.1.0", model="abc"
+)
 NOW = 1_795_248_203_123
 
 

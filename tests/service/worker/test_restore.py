@@ -239,7 +239,7 @@ def test_a_large_state_is_read_in_slices_between_polls(tmp_path, monkeypatch):
 
     class Counted(rig.Worker):
         def turn(self) -> None:
-            polls.append(len(self._restoring))
+            polls.append(len(self._assignment.restoring))
             super().turn()
 
     watcher = Life(path, worker=Counted).live()
