@@ -17,6 +17,7 @@ COMMANDS = {
     "models": "the model bundles found, and the verdict of their checks",
     "config": "the effective configuration, each value with its origin",
     "topics": "show or create the topics of a Kafka stream (not in this version)",
+    "workers": "who of the consumer group holds which partitions; removes one at scale-down",
     "deadletters": "list or replay dead letters of a Kafka stream (not in this version)",
     "notify": "alerts of a Kafka stream to people (not in this version)",
 }
