@@ -182,6 +182,7 @@ class RecordingSource:
         own = self._settings.readings
         decoder = Decoder(detector.sensors(), detector.classes(), own.mapping, own.max_message_bytes)
         engine = Engine(detector, decoder)
+        detector.locate(self._recorded.place)
         for partition in self._recorded.partitions:
             detector.open(partition)
             entries = [journal.parse(value) for value in self._recorded.entries(partition)]

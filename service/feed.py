@@ -12,17 +12,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import ConfigurationError
 from service.progress import Progress
 from service.settings import Settings
-from service.streams.embedded import EmbeddedLog
 from service.streams.files import Options, read
 from service.streams.files.merge import Chunk, chunks
 from service.streams.files.messages import messages
 from service.streams.files.pipe import frames_of_pipe
-from service.streams.log import Message
+from service.streams.log import Log, Message
+from service.streams.opening import open_log
 
-BATCH = 4096  # messages appended in one transaction
+BATCH = 4096  # messages appended together
 PACED_S = 0.1  # of the clock: what is due within is appended together when a speed is asked for
 LONGEST_PAUSE_S = 3600.0  # of event time: a longer one is cut to this, or two files of different years would never meet
 
@@ -52,14 +51,13 @@ def feed(
 
     speed: seconds of event time a second, 0 = as fast as it can. show: takes the lines that say what was inferred.
     Standard input alone (`-`) is fed as it comes, until it ends. Blocks until all is written.
-    Raises InputError, UsageError, UnavailableError, ConfigurationError.
+    Raises InputError, UsageError, UnavailableError, MissingError, ConfigurationError.
     """
-    _check(settings)
     parts = iter(frames_of_pipe(options)) if list(inputs) == ["-"] else iter([read(inputs, options)])
     first = next(parts)
     for line in first.described:
         show(line)
-    log = EmbeddedLog(settings.embedded.path, settings.embedded.partitions)
+    log = open_log(settings, create=True)
     try:
         pace, readings = Pace(speed, clock or WallClock()), 0
         with Progress("feeding", first.readings if list(inputs) != ["-"] else None) as progress:
@@ -72,12 +70,7 @@ def feed(
     return readings
 
 
-def _check(settings: Settings) -> None:
-    if settings.stream.kind != "embedded":
-        raise ConfigurationError(f"stream.kind {settings.stream.kind}: files can be fed into `embedded` only")
-
-
-def _append(log: EmbeddedLog, chunk: Chunk, pace: "Pace", progress: Progress) -> None:
+def _append(log: Log, chunk: Chunk, pace: "Pace", progress: Progress) -> None:
     pairs = list(messages(chunk))
     for part in pace.parts(chunk):
         arrival = pace.clock.now_ms()

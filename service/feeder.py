@@ -10,17 +10,16 @@ import time
 from collections.abc import Iterator, Sequence
 
 from service.fleet import Fleet, Sample, message
-from service.streams.embedded import EmbeddedLog
-from service.streams.log import Message
+from service.streams.log import Log, Message
 
 BATCH_S = 0.1  # of the clock: what is due within is appended together
-BATCH = 4096  # messages in one transaction at most
+BATCH = 4096  # messages appended together at most
 
 
 class Feeder(threading.Thread):
     """Everything it tells is of what is already in the log, so another thread may read it at any time."""
 
-    def __init__(self, fleet: Fleet, log: EmbeddedLog, speed: float, readings: int | None = None) -> None:
+    def __init__(self, fleet: Fleet, log: Log, speed: float, readings: int | None = None) -> None:
         """speed: times as fast as the clock, 0 = as fast as it can. readings: it ends after so many."""
         super().__init__(name="feeder", daemon=True)
         self._fleet, self._log, self._speed, self._readings = fleet, log, speed, readings
@@ -47,7 +46,7 @@ class Feeder(threading.Thread):
             self.join()
 
     def feed(self) -> Iterator[int]:
-        """Write until the end or `stop`; gives the number of messages after each transaction. Closes the log."""
+        """Write until the end or `stop`; gives the number of messages after each batch. Closes the log."""
         began = time.monotonic()
         try:
             for batch in self._batches():

@@ -10,9 +10,8 @@ from threading import Event
 from service.bundle import Bundle, Bundles, assert_denormals_flushed
 from service.decoding import Decoder
 from service.detector import Detector
-from service.errors import ConfigurationError
 from service.settings import Settings
-from service.streams.embedded import EmbeddedLog, EmbeddedStream
+from service.streams.opening import open_stream
 from service.telemetry import logs
 from service.telemetry.health import HealthServer, Vitals
 from service.telemetry.metrics import Metrics
@@ -56,7 +55,7 @@ def engine(settings: Settings, bundles: Bundles) -> Engine:
 def serve(settings: Settings, version: str, stop: Event, guest: Guest | None = None) -> None:
     """Blocks until told to stop, or raises. The port is bound first: what can't be served is not started."""
     guest = guest or Guest()
-    bundles = _bundles(settings)
+    bundles = Bundles(settings.models.path, settings.models.default, settings.models.patterns.values())
     made = engine(settings, bundles)
     assert_denormals_flushed()
     metrics = Metrics(bundles.all(), version, lambda: guest.clock() / 1000, made.detector.open_alerts)
@@ -65,26 +64,9 @@ def serve(settings: Settings, version: str, stop: Event, guest: Guest | None = N
     crash = CrashPoints(settings.worker.crash_at)
     around = Surroundings(observer, guest.clock, origin=_origin(settings, version), crash=crash)
     with HealthServer(settings.http, metrics.registry, vitals) as server:
-        stream = _stream(settings, crash)
+        stream = open_stream(settings, crash.reach)
         guest.serving(Served(server.port, bundles.all()))
         Worker(stream, made, settings.worker, around).run(stop)
-
-
-def _bundles(settings: Settings) -> Bundles:
-    if settings.stream.kind != "embedded":
-        raise ConfigurationError(
-            f"stream.kind {settings.stream.kind}: this version has the embedded stream only; set stream.kind: embedded"
-        )
-    return Bundles(settings.models.path, settings.models.default, settings.models.patterns.values())
-
-
-def _stream(settings: Settings, crash: CrashPoints) -> EmbeddedStream:
-    log = EmbeddedLog(settings.embedded.path, settings.embedded.partitions)
-    try:
-        return EmbeddedStream(log, settings.embedded.retention_s, crash.reach)
-    except BaseException:
-        log.close()
-        raise
 
 
 def _origin(settings: Settings, version: str) -> Origin:

@@ -6,6 +6,7 @@ from service.commands import inputs
 from service.commands.numbers import at_least_0
 from service.feed import feed
 from service.sources import load
+from service.streams.opening import where
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,4 +19,4 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     settings = load(arguments.config).settings
     count = feed(arguments.inputs, inputs.options(arguments), settings, arguments.speed)
-    print(f"{count:,} readings fed into {settings.embedded.path}")
+    print(f"{count:,} readings fed into {where(settings)}")

@@ -8,14 +8,13 @@ from pathlib import Path
 from service.commands.numbers import at_least_0, whole
 from service.decoding import parse_time
 from service.demo.scoreboard import rfc3339
-from service.errors import ConfigurationError, UnavailableError, UsageError
+from service.errors import UnavailableError, UsageError
 from service.feeder import Feeder
 from service.fleet import Fleet, readings_per_second
 from service.progress import Progress
-from service.settings import Settings
 from service.sources import load
 from service.stopping import signals
-from service.streams.embedded import EmbeddedLog
+from service.streams.opening import open_log
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,10 +39,11 @@ def run(arguments: argparse.Namespace) -> None:
     start_ms = _start(arguments.start, lasts_s, speed)
     fleet = Fleet(arguments.devices, arguments.seed, start_ms, arguments.faults, duration_s=lasts_s)
     labels(arguments.labels, fleet)
-    feeder = Feeder(fleet, _log(settings), speed, arguments.readings)
+    log = open_log(settings, create=True)
+    feeder = Feeder(fleet, log, speed, arguments.readings)
     feed(feeder, arguments.readings)
     labels(arguments.labels, fleet)  # a fleet without an end has drawn more faults since
-    print(f"{feeder.appended:,} readings of {arguments.devices} devices in {settings.embedded.path}, "
+    print(f"{feeder.appended:,} readings of {arguments.devices} devices in {log.where}, "
           f"{len(fleet.faults)} faults")  # fmt: skip
 
 
@@ -51,12 +51,6 @@ def feed(feeder: Feeder, readings: int | None) -> None:
     with signals(feeder.stop), Progress("fleet", readings) as progress:
         for count in feeder.feed():
             progress.add(count)
-
-
-def _log(settings: Settings) -> EmbeddedLog:
-    if settings.stream.kind != "embedded":
-        raise ConfigurationError(f"stream.kind {settings.stream.kind}: a fleet can write into `embedded` only")
-    return EmbeddedLog(settings.embedded.path, settings.embedded.partitions)
 
 
 def _start(text: str | None, lasts_s: float | None, speed: float) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.decoding import Decoder
-from service.errors import ConfigurationError, InputError
+from service.errors import InputError, UnavailableError
 from service.feed import feed
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog
@@ -106,7 +106,9 @@ def test_a_file_that_cannot_be_read_leaves_the_stream_as_it_was(tmp_path: Path) 
     assert not configured(tmp_path).embedded.path.exists()
 
 
-def test_another_stream_than_the_embedded_one_is_refused(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"stream": {"kind": "kafka"}})
-    with pytest.raises(ConfigurationError, match="kafka"):
-        feed(["-"], Options(), settings)
+def test_a_broker_that_is_not_there_is_told_with_its_address(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("\n".join(rows(4)))
+    nobody = {"bootstrap_servers": "127.0.0.1:1", "request_timeout_s": 1}
+    settings = Settings.model_validate({"stream": {"kind": "kafka"}, "kafka": nobody})
+    with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1"):
+        feed([str(tmp_path / "in.csv")], Options(), settings, show=lambda line: None)

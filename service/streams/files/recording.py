@@ -3,7 +3,7 @@
 Raw keys and values, offsets and arrivals survive unchanged; rows with a `kind` are journal entries, not messages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +79,25 @@ class Recording:
             raise InputError(
                 f"{name}: looks like a recording, but its columns are not those that `gruard record` writes"
             )
-        kinds = self._rows.select("partition", message=pl.col("kind").is_null()).collect()
+        kinds = self._rows.select("topic", "partition", message=pl.col("kind").is_null()).collect()
         starts = (
             kinds.with_row_index("at")
-            .group_by("partition", "message")
+            .group_by("topic", "partition", "message")
             .agg(first=pl.col("at").min(), last=pl.col("at").max(), rows=pl.len())
-        )
-        self._spans = {(p, m): (first, rows) for p, m, first, last, rows in starts.sort("partition").iter_rows()}
-        if any(last - first + 1 != rows for _, _, first, last, rows in starts.iter_rows()):
+        ).sort("first")
+        if any(last - first + 1 != rows for _, _, _, first, last, rows in starts.iter_rows()):
             raise InputError(f"{name}: its rows are not in the order that `gruard record` writes")
+        self._places = _places((topic, partition) for topic, partition, *_ in starts.iter_rows())
+        numbers = {place: number for number, place in self._places.items()}
+        self._spans = {(numbers[t, p], m): (first, rows) for t, p, m, first, _, rows in starts.iter_rows()}
 
     @property
     def partitions(self) -> list[int]:
         return sorted({partition for partition, _ in self._spans})
+
+    def place(self, partition: int) -> tuple[str, int]:
+        """Topic and its partition that the number stands for."""
+        return self._places[partition]
 
     @property
     def messages(self) -> int:
@@ -107,6 +113,19 @@ class Recording:
         """Journal entries, as they were published."""
         first, rows = self._spans.get((partition, False), (0, 0))
         return self._rows.slice(first, rows).select("value").collect()["value"].to_list()
+
+
+def _places(places: Iterable[tuple[str, int]]) -> dict[int, tuple[str, int]]:
+    """One number a place; where there is one topic only, its partitions' own."""
+    topics: dict[str, set[int]] = {}
+    for topic, partition in places:
+        topics.setdefault(topic, set()).add(partition)
+    numbered: dict[int, tuple[str, int]] = {}
+    start = 0
+    for topic, partitions in topics.items():
+        numbered |= {start + partition: (topic, partition) for partition in sorted(partitions)}
+        start += max(partitions) + 1
+    return numbered
 
 
 def _records(partition: int, rows: pl.DataFrame) -> Records:

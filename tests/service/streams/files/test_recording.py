@@ -53,7 +53,7 @@ def test_headers_come_back(tmp_path: Path) -> None:
 
 
 def test_journal_entries_are_kept_apart_from_messages(tmp_path: Path) -> None:
-    entry = recording.entry_row("telemetry.control.v1", 0, 1, 0, "tick", b'{"offset":1}')
+    entry = recording.entry_row("telemetry.readings.v1", 0, 1, 0, "tick", b'{"offset":1}')
     found = written(tmp_path, [row(0, 0), row(0, 1)], [entry], [row(1, 0)])
     assert (found.entries(0), found.entries(1), found.messages) == ([b'{"offset":1}'], [], 3)
 
