@@ -6,7 +6,7 @@ A module is imported only when its command is asked for, so `gruard config` need
 import importlib
 from types import ModuleType
 
-KAFKA = ("topics", "deadletters", "notify")
+KAFKA = ("notify",)
 COMMANDS = {
     "demo": "a simulated fleet with faults, found live; ends with a scoreboard",
     "run": "the service: readings from the configured stream, alerts into it",
@@ -16,9 +16,9 @@ COMMANDS = {
     "fleet": "simulated devices write to the configured stream",
     "models": "the model bundles found, and the verdict of their checks",
     "config": "the effective configuration, each value with its origin",
-    "topics": "show or create the topics of a Kafka stream (not in this version)",
+    "topics": "the topics of a Kafka stream with their settings; makes the missing ones",
     "workers": "who of the consumer group holds which partitions; removes one at scale-down",
-    "deadletters": "list or replay dead letters of a Kafka stream (not in this version)",
+    "deadletters": "messages that could not be read, by reason; publishes them again",
     "notify": "alerts of a Kafka stream to people (not in this version)",
 }
 

@@ -23,6 +23,12 @@ def whole(text: str) -> int:
     return value
 
 
+def counted(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
 def _number(text: str, wanted: str, holds: Callable[[float], bool]) -> float:
     try:
         value = float(text)

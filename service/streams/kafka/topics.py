@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient, errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from service.errors import ConfigurationError, DataRuleError
-from service.streams.kafka.clients import connection, meaning
+from service.streams.kafka.clients import connection, meaning, reached
 from service.streams.kafka.layout import Layout, missing
 from service.streams.kafka.settings import KafkaSettings
 
@@ -230,6 +230,7 @@ def _configs(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, s
 @contextmanager
 def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     with meaning(settings):
+        reached(settings)
         admin = KafkaAdminClient(**connection(settings))
         try:
             yield admin
