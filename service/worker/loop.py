@@ -28,6 +28,7 @@ from service.worker.settings import WorkerSettings
 from service.worker.staging import Running, Staged, Stager, Step, records_step, settle, tick_step
 
 MANY = 64  # partitions for which one snapshot a turn would do: ten turns a second make 300 in half a minute
+AT_ONCE_S = 0.1  # partitions that are back after one slice follow each other for so long between two polls
 
 
 def wall_clock_ms() -> int:
@@ -206,11 +207,14 @@ class Worker:
         self._tell(staged, ended - started)
 
     def _restore(self) -> None:
-        at_work = bool(self._assignment.restoring)
-        if self._assignment.restore():
+        ends = self._around.monotonic() + AT_ONCE_S
+        while self._assignment.restoring:
+            if not self._assignment.restore():
+                self._around.crash.reach("replayed")
+                return
             self._around.crash.reach("restored")
-        elif at_work:
-            self._around.crash.reach("replayed")
+            if self._around.monotonic() >= ends:
+                return
 
     def _leave(self, partitions: Iterable[int]) -> None:
         """A last snapshot, so the next owner has nothing to replay; without it that one is as exact, but slower."""
