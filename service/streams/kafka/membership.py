@@ -11,7 +11,7 @@ from typing import Any
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
-from service.errors import FencedError
+from service.errors import FencedError, UnavailableError
 from service.streams.kafka.clients import connection
 from service.streams.kafka.layout import Layout
 from service.streams.kafka.settings import KafkaSettings
@@ -82,7 +82,23 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         if events := self._rebalanced():
             return events, {}  # every partition was taken away at first: whatever comes back is sought anew
         self.member = self.consumer.group_metadata()
+        self._heard()
         return [], found
+
+    def _heard(self) -> None:
+        """A poll that nobody answers looks like one of a log with nothing new; only the heartbeats tell."""
+        coordinator = self.consumer._coordinator
+        if self.member.generation_id <= 0 or not coordinator.stable():
+            return  # on the way into the group; the join has its own limits
+        beats = coordinator.heartbeat
+        silent_s = time.monotonic() - max(beats.last_receive, beats.last_reset)
+        if silent_s < self._settings.session_timeout_s / 2:
+            return
+        if not coordinator._heartbeat_enabled:
+            raise fenced(self._settings, "another worker joined with our name")
+        raise UnavailableError(
+            f"kafka.bootstrap_servers {self._settings.bootstrap_servers}: no heartbeat answered for {silent_s:.0f} s"
+        )
 
     def _gather(self, found: dict[int, list[Any]], timeout_s: float, max_records: int) -> None:
         deadline, count = time.monotonic() + timeout_s, 0

@@ -144,4 +144,6 @@ def _close(producer: KafkaProducer) -> None:
     try:
         producer.close(CLOSE_S)
     except errors.KafkaError:
-        producer.close(0)  # what it still holds belongs to a transaction that nobody will commit
+        # With a batch still unsent it gives up, and would leave its thread behind, sending.
+        producer._sender.force_close()
+        producer._closed = True

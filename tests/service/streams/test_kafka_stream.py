@@ -13,6 +13,8 @@ from service.records import Records
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.kafka.stream import KafkaStream
 from service.streams.port import Assigned, Committed, Lost, Output, Revoked, StateRecord, SupersededError, Transaction
+from tests.kafka.broker import start
+from tests.kafka.java import NoKafkaError
 from tests.service.streams.contract import PARTITIONS, StreamContract, drained, flat, messages, started
 
 SESSION_S = 6.0
@@ -83,6 +85,32 @@ def log(kafka):
 
 class TestKafkaStream(StreamContract):
     pass
+
+
+def test_a_broker_that_leaves_an_idle_worker_is_noticed_and_so_is_its_return():
+    try:
+        broker = start()
+    except NoKafkaError as error:
+        pytest.skip(str(error))
+    with broker:
+        log = Log(broker.bootstrap)
+        stream = started(log.stream())
+        log.append(messages(10))
+        drained(stream, 10)
+        broker.pause()
+        with pytest.raises(UnavailableError, match="no heartbeat answered"):
+            patiently(stream)
+        broker.resume()
+        log.append(messages(3))
+        again = 0
+        deadline = time.monotonic() + 30
+        while again < 3 and time.monotonic() < deadline:
+            try:
+                again += sum(map(len, stream.poll(0.1, 10).records))
+            except UnavailableError:
+                time.sleep(0.1)
+        assert again == 3
+        log.close()
 
 
 def until(stream, wanted, patience_s=30.0):
@@ -210,6 +238,21 @@ def test_a_long_dead_letter_keeps_its_beginning_and_says_so(log):
     (found,) = log.written("deadletters")
     assert found.value == b"x" * (64 << 10)
     assert found.headers == (("dlq.reason", b"oversize"), ("dlq.truncated", b"%d" % (3 << 20)))
+
+
+def test_an_idle_worker_whose_name_was_taken_is_fenced_too(log):
+    first = started(log.stream("a"))
+    first.poll(0.1, 1)
+    second = log.stream("a")
+    until(second, lambda events: len(assigned(events)) == PARTITIONS)
+    with pytest.raises(FencedError, match="joined with our name"):
+        patiently(first)
+
+
+def patiently(stream, patience_s=30.0):
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        stream.poll(0.1, 1)
 
 
 def test_a_topic_that_is_not_there_is_named(log):
