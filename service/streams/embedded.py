@@ -65,11 +65,16 @@ class EmbeddedLog:
 
     def append(self, messages: Iterable[Message]) -> int:
         """All of them or, with UnavailableError, none. Waits for a worker's commit, at most busy_s."""
-        with self.database.transaction() as connection:
-            ends = self.ends()
-            rows = [self._row(message, ends) for message in messages]
-            connection.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?)", rows)
-            connection.executemany("UPDATE partitions SET next_offset = ?2 WHERE partition = ?1", ends.items())
+        with self.database.transaction():
+            return self.insert(messages)
+
+    def insert(self, messages: Iterable[Message]) -> int:
+        """`append` as a part of the caller's transaction."""
+        ends = self.ends()
+        rows = [self._row(message, ends) for message in messages]
+        connection = self.database.connection
+        connection.executemany("INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("UPDATE partitions SET next_offset = ?2 WHERE partition = ?1", ends.items())
         return len(rows)
 
     def _row(self, message: Message, ends: dict[int, int]) -> tuple[Any, ...]:

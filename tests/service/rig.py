@@ -60,6 +60,15 @@ class Watcher(Silent):
         self.snapshots = 0
         self.refusals: list[str] = []
         self.lost = 0
+        self.trips: dict[int, str] = {}
+        self.resumed_partitions: list[int] = []
+
+    def tripped(self, partition: int, told: str) -> None:
+        self.trips[partition] = told
+        self.caught_up.add(partition)  # as far as it gets
+
+    def resumed(self, partition: int, offset: int) -> None:
+        self.resumed_partitions.append(partition)
 
     def lag(self, partition: int, records: int, arrival_ms: int | None) -> None:
         if not records:
