@@ -1,6 +1,7 @@
 """`gruard topics`: the topics of the Kafka stream with their settings, and making those of ours that are missing."""
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from service.commands.numbers import counted
@@ -10,7 +11,7 @@ from service.sources import load
 if TYPE_CHECKING:
     from service.streams.kafka.topics import Topic
 
-SHOWN = {
+SHOWN: dict[str, Callable[[str], str]] = {
     "cleanup.policy": str,
     "retention.ms": lambda value: f"keeps {_span(int(value))}",
     "max.message.bytes": lambda value: f"takes {int(value) / (1 << 20):.3g} MiB",

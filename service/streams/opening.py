@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from service.settings import Settings
 from service.streams.embedded import EmbeddedLog, EmbeddedStream
+from service.streams.letters import Box, EmbeddedBox
 from service.streams.log import Log
 from service.streams.port import Stream
 
@@ -39,6 +40,15 @@ def open_stream(settings: Settings, reach: Callable[[str], None] = lambda point:
     except BaseException:
         log.close()
         raise
+
+
+def open_box(settings: Settings, publishes: bool = False) -> Box:
+    """The dead letters. publishes: for who wants to publish them again; another who wanted to is fenced."""
+    if settings.stream.kind == "kafka":
+        from service.streams.kafka.letters import KafkaBox
+
+        return KafkaBox(settings.kafka, publishes)
+    return EmbeddedBox(_embedded(settings, create=False))
 
 
 def _embedded(settings: Settings, create: bool) -> EmbeddedLog:
