@@ -4,14 +4,16 @@ Here as well: the one Kafka broker of the session, for the tests that ask for it
 """
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.kafka.broker import Broker, Elsewhere, start
-from tests.kafka.java import NoKafkaError
+from tests.kafka import java
+from tests.kafka.broker import Broker, Elsewhere
+from tests.kafka.secure import SecureBroker
 
 settings.register_profile("anywhere", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -19,18 +21,33 @@ settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[Broker | Elsewhere]:
+def kafka_here() -> None:
+    """For tests that start brokers of their own, to stop or kill them."""
+    try:
+        java.command()
+    except java.NoKafkaError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> Iterator[Broker | Elsewhere]:
     """A broker for everybody: make topics under `prefix`, and leave it running."""
     if address := os.environ.get("GRUARD_TEST_KAFKA"):
         yield Elsewhere(address)
         return
-    try:
-        broker = start()
-    except NoKafkaError as error:
-        pytest.skip(str(error))
-    with broker:
+    request.getfixturevalue("kafka_here")
+    with Broker() as broker:
         yield broker
         broker.stop()
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(kafka_here: None) -> Iterator[SecureBroker]:
+    """Users `gruard` and `stranger`, without any rights until a test gives them some under its `prefix`."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here to make certificates with; install it")
+    with SecureBroker() as broker:
+        yield broker
 
 
 @pytest.fixture

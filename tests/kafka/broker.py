@@ -36,7 +36,7 @@ SETTINGS = {
     "group.min.session.timeout.ms": "1000",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     "broker.heartbeat.interval.ms": "500",
-    "broker.session.timeout.ms": "2000",  # a killed broker may come back after so long
+    "broker.session.timeout.ms": "4000",  # a killed broker may come back after so long
     "log.initial.task.delay.ms": "500",
     "log.retention.check.interval.ms": "1000",
     "log.segment.delete.delay.ms": "1000",
