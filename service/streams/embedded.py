@@ -141,15 +141,10 @@ class EmbeddedStream:
     """The port over the file. Every partition is this worker's, from the first poll on."""
 
     def __init__(
-        self,
-        log: EmbeddedLog,
-        retention_s: float = 7 * 86400.0,
-        reach: Callable[[str], None] = lambda point: None,
-        topic: str = "telemetry.readings.v1",
+        self, log: EmbeddedLog, retention_s: float = 7 * 86400.0, reach: Callable[[str], None] = lambda point: None
     ) -> None:
         """reach: told `begun` and `staged` inside a commit. Raises FencedError where the file has a worker already."""
         self.log = log
-        self._topic = topic
         self._retention_ms = int(retention_s * 1000)
         self._reach = reach
         self._lock = _locked(log.database.path)
@@ -210,7 +205,7 @@ class EmbeddedStream:
         self._positions.pop(partition, None)
 
     def place(self, partition: int) -> tuple[str, int]:
-        return self._topic, partition
+        return self.log.place(partition)
 
     def commit(self, transaction: Transaction) -> None:
         with self.log.database.transaction() as connection:

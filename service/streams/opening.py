@@ -36,7 +36,7 @@ def open_stream(settings: Settings, reach: Callable[[str], None] = lambda point:
         return KafkaStream(settings.kafka, reach)
     log = _embedded(settings, create=True)
     try:
-        return EmbeddedStream(log, settings.embedded.retention_s, reach, settings.kafka.topic("readings"))
+        return EmbeddedStream(log, settings.embedded.retention_s, reach)
     except BaseException:
         log.close()
         raise

@@ -55,7 +55,8 @@ class Worker:
         self._around = around = around or Surroundings()
         self._observer, origin = around.observer, around.origin
         engine.detector.locate(stream.place)
-        fingerprint = sha256(f"{engine.detector.fingerprint()}\n{origin.readings}".encode()).hexdigest()
+        made_of = engine.detector.fingerprint(), origin.readings, stream.place(0)[0]  # topics show in alerts
+        fingerprint = sha256("\n".join(made_of).encode()).hexdigest()
         origin = replace(origin, model=origin.model or fingerprint, place=stream.place)
         self._stager = Stager(engine.detector, origin, fingerprint, around.wall_ms)
         self._rules = Rules.of(settings)

@@ -129,7 +129,7 @@ class Life:
         watcher = Watcher(stop, log.partitions)
         crash = CrashPoints(crash_at)
         around = Surroundings(watcher, self.clock, wall_ms=lambda: START_MS, crash=crash)
-        stream = EmbeddedStream(log, self.retention_s, _refusing(crash.reach, self.refused), topic="readings")
+        stream = EmbeddedStream(log, self.retention_s, _refusing(crash.reach, self.refused))
         self.worker(stream, self.engine(self.rules), self.settings, around).run(stop)
         return watcher
 

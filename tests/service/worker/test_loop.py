@@ -212,7 +212,7 @@ def test_dead_letters_keep_the_bytes_and_say_where_they_came_from(path, uninterr
         source = log.readings(letter.partition, letter.offset, letter.offset + 1, 1)
         assert (letter.key, letter.value) == (source.keys[0], source.values[0])
         assert headers["dlq.reason"] == b"decode"
-        assert headers["dlq.topic"] == b"readings"
+        assert headers["dlq.topic"] == b"telemetry.readings.v1"
         assert (int(headers["dlq.partition"]), int(headers["dlq.offset"])) == (letter.partition, letter.offset)
         assert int(headers["dlq.timestamp"]) == source.arrivals[0]
         assert "dlq.element" not in headers
