@@ -10,7 +10,7 @@ KAFKA := .kafka/libs
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench models docs clean
+.PHONY: help setup demo test chaos check format bench models docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,11 @@ setup: $(EVERYTHING) $(KAFKA) ## everything that tests and training need, into .
 
 test: $(EVERYTHING) $(KAFKA) ## every test; TESTS=tests/service/test_worker.py for some
 	@$(BIN)/python -m pytest $(TESTS)
+
+chaos: $(EVERYTHING) $(KAFKA) ## the whole fault matrix against real brokers, about an hour; its table into docs/reliability.md
+	@mkdir -p out
+	@$(BIN)/python -m pytest tests/chaos -m 'chaos or not chaos' --junit-xml=out/chaos.xml; \
+	  code=$$?; $(BIN)/python -m tests.chaos.table out/chaos.xml docs/reliability.md && exit $$code
 
 check: $(EVERYTHING) ## lint, format, types, import rules
 	@$(BIN)/ruff check .
@@ -44,6 +49,7 @@ models: $(EVERYTHING) ## train the shipped models again, into models/
 
 docs: $(SERVICE) ## write the generated pages again
 	@$(BIN)/python -m service config --reference > docs/configuration.md
+	@$(BIN)/python -m service config --alert-schema > docs/alert.schema.json
 
 clean: ## forget the environment and the caches
 	rm -rf $(VENV) .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis build ./*.egg-info
