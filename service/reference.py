@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from service.detector.alerts import Alert
 from service.settings import Settings
 from service.sources import Loaded, Path, section
 
@@ -32,6 +33,15 @@ SIGNS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
 
 def reference() -> str:
     return HEAD + "".join(_section_page(name, field) for name, field in Settings.model_fields.items())
+
+
+def alert_schema() -> str:
+    """JSON Schema of an alert's value. Later versions may add members, so it is open to them."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Alert.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _section_page(name: str, field: FieldInfo) -> str:

@@ -1,4 +1,4 @@
-"""`gruard config`: effective values with their origins, the reference of all settings, or a message as it is read."""
+"""`gruard config`: effective values and their origins, all settings, the schema of alerts, or how a message is read."""
 
 import argparse
 
@@ -8,12 +8,16 @@ from service.sources import load
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", action="store_true", help="every setting there is, as a page")
+    parser.add_argument("--alert-schema", action="store_true", help="what an alert looks like, as JSON Schema")
     parser.add_argument("--sample", metavar="MESSAGE", help="what this message is read as")
 
 
 def run(arguments: argparse.Namespace) -> None:
     if arguments.reference:
         print(reference.reference(), end="")
+        return
+    if arguments.alert_schema:
+        print(reference.alert_schema(), end="")
         return
     loaded = load(arguments.config)
     if arguments.sample is None:

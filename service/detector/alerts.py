@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from service.detector.cases import OpenAlert
 from service.detector.rules import AlertsSettings
@@ -22,6 +22,7 @@ UPDATE_APART = 60  # readings
 GROWN = 1.5  # times the score last told
 
 Floats = NDArray[np.float32]
+TIME: dict[str, JsonValue] = {"format": "date-time"}
 Event = Literal["opened", "updated", "escalated", "resolved"]
 Severity = Literal["info", "warning", "critical"]
 
@@ -63,22 +64,22 @@ class Budget(BaseModel):
 class Alert(BaseModel):
     """One event of an alert's life; the value is a function of the input alone. Times are RFC 3339, UTC."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=(), json_schema_serialization_defaults_required=True)
 
-    schema_: str = Field("gruard.alert.v1", serialization_alias="schema")
-    alert_id: str
+    schema_: Literal["gruard.alert.v1"] = Field("gruard.alert.v1", alias="schema")
+    alert_id: str = Field(description="the same from opened to resolved; with `sequence` it names an event for ever")
     event: Event
-    sequence: int = Field(ge=1)
+    sequence: int = Field(ge=1, description="of the events of one alert, from 1 on without a gap")
     kind: Literal["process", "data_quality"]
-    type: str
+    type: str = Field(description="what was noticed, e.g. level, surprise, silent, stuck, clock_skew")
     severity: Severity
     device_id: str
     device_class: str
     labels: dict[str, str]
-    onset_time: str
-    reading_time: str
-    resolved_time: str | None
-    resolved_reason: str | None
+    onset_time: str = Field(json_schema_extra=TIME)
+    reading_time: str = Field(description="of the reading or deadline that made this event", json_schema_extra=TIME)
+    resolved_time: str | None = Field(json_schema_extra=TIME)
+    resolved_reason: str | None = Field(description="state_lost: the detector's memory of it is gone")
     duration_s: float = Field(ge=0)
     score: float = Field(ge=0)
     score_max: float = Field(ge=0)

@@ -1,18 +1,26 @@
 """The page of settings is as fresh as the classes, and the effective values are a file that says the same again."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import yaml
 
 from service import reference
 from service.settings import Settings
 from service.sources import load
 
-PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, SCHEMA = DOCS / "configuration.md", DOCS / "alert.schema.json"
 
 
 def test_the_page_in_docs_is_the_one_that_the_classes_make():
     assert PAGE.read_text("utf-8") == reference.reference(), "run `make docs`"
+
+
+def test_the_schema_of_alerts_in_docs_is_the_one_that_the_model_makes():
+    assert SCHEMA.read_text("utf-8") == reference.alert_schema(), "run `make docs`"
+    jsonschema.Draft202012Validator.check_schema(json.loads(reference.alert_schema()))
 
 
 def test_every_setting_is_told_with_its_bounds_and_its_default():

@@ -142,3 +142,29 @@ def test_a_closed_server_gives_its_port_back(site):
     port = first.port
     first.close()
     HealthServer(HttpSettings(port=port), Metrics().registry, site.vitals).close()
+
+
+def test_an_open_breaker_makes_it_unready_in_the_words_of_the_worker(site):
+    site.vitals.restored(0, "exact", 0, 0.0)
+    site.vitals.restored(1, "exact", 0, 0.0)
+    site.vitals.tripped(1, "partition 1 is read no further")
+    assert site.status("/readyz") == (503, "partition 1 is read no further")
+    assert site.status("/livez") == (200, "ok")
+    site.vitals.dropped(1)
+    assert site.status("/readyz") == (200, "ok")
+
+
+def test_a_parked_partition_is_not_counted_as_ready(site):
+    site.vitals.restored(0, "exact", 0, 0.0)
+    site.vitals.parked(0)
+    assert site.status("/readyz") == (503, "no partition assigned")
+    site.vitals.restoring(0)
+    site.vitals.restored(0, "exact", 0, 0.0)
+    assert site.status("/readyz") == (200, "ok")
+
+
+def test_a_worker_to_which_the_group_gives_nothing_has_started_and_says_that_it_is_idle(site):
+    site.vitals.turned()
+    assert site.status("/startupz") == (200, "ok")
+    assert site.status("/livez") == (200, "ok")
+    assert site.status("/readyz") == (503, "no partition assigned")

@@ -55,6 +55,11 @@ def played() -> Metrics:
     metrics.summary(0, {"devices": 4, "warming": 1, "open/process/warning": 1})
     metrics.ticked(0)
     metrics.unavailable("locked", 1.0)
+    metrics.superseded("late")
+    metrics.uncertain("no answer", 1.0)
+    metrics.fenced("two of a name")
+    metrics.stalled("nothing moves")
+    metrics.resumed(0, 7)
     metrics.lost_records(0, 2)
     metrics.turned()
     return metrics
@@ -92,6 +97,21 @@ def test_what_the_worker_tells_is_what_a_scrape_sees():
     assert value(metrics, "gruard_restores_total", result="exact") == 1
     assert value(metrics, "gruard_build_info", version="1.2.3") == 1
     assert value(metrics, "gruard_snapshot_bytes_total") == 4096
+    for name in ("commits_superseded", "commits_uncertain", "fenced", "stalled", "breaker_resumed"):
+        assert value(metrics, f"gruard_{name}_total") == 1
+
+
+def test_a_partition_is_in_one_state_and_its_breaker_is_closed_till_it_trips():
+    metrics = played()
+    assert value(metrics, "gruard_breaker_open", partition="0") == 0
+    metrics.tripped(0, "too many")
+    assert value(metrics, "gruard_breaker_open", partition="0") == 1
+    metrics.parked(0)
+    states = {state: value(metrics, "gruard_partitions", state=state) for state in ("restoring", "running", "parked")}
+    assert states == {"restoring": 0, "running": 0, "parked": 1}
+    metrics.restored(0, "exact", 0, 0.0)
+    assert value(metrics, "gruard_breaker_open", partition="0") == 0
+    assert value(metrics, "gruard_partitions", state="parked") == 0
 
 
 def test_a_partition_that_is_caught_up_has_no_lag_however_old_its_last_record_is():

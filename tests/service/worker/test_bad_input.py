@@ -8,6 +8,7 @@ import pytest
 
 from service.streams.embedded import EmbeddedLog, Message
 from tests.service.decoding.test_bad_messages import BAD
+from tests.service.published import assert_sound
 from tests.service.real import BAD as MIXED_IN
 from tests.service.real import fleet_messages, real_engine, rows
 from tests.service.rig import Life, filled, outcome
@@ -27,6 +28,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     paths = filled(folder / "clean.db", GOOD), filled(folder / "dirty.db", spoilt)
     for path in paths:
         Life(path, real_engine).live()
+        assert_sound(path)
     return paths
 
 

@@ -18,6 +18,7 @@ from service.streams.embedded import EmbeddedLog
 from service.worker.crashpoints import POINTS
 from service.worker.settings import WorkerSettings
 from tests.service import cli
+from tests.service.published import assert_sound
 from tests.service.real import BUDGET, MODELS, fleet_messages, real_engine, rows
 from tests.service.rig import (
     PARTITIONS,
@@ -58,7 +59,7 @@ def whole(fed) -> tuple[Committed, dict[str, bytes]]:
     assert kinds["opened"] >= 10
     assert kinds["resolved"] >= 10
     assert watcher.snapshots >= 3 + PARTITIONS
-    assert len(set(events(path))) == sum(kinds.values()), "(alert_id, sequence) is unique"
+    assert assert_sound(path) == sum(kinds.values())
     return outcome(path), rows(path)
 
 
@@ -202,5 +203,6 @@ def test_idle_ticks_find_the_silent_and_are_replayed_where_they_were(tmp_path):
     assert restless.but(clock=Clock(START_MS + 1_400_000)).killed("committed:9")
     tick(path, 5, Clock(START_MS + 2_000_000), SETTINGS, real_engine)
     found = outcome(path).alerts
+    assert assert_sound(path) == sum(map(len, found.values()))
     assert found == replayed_alerts(path, real_engine)
     assert sum(b'"type":"silent"' in value for alerts in found.values() for _, _, value in alerts) >= 9
