@@ -4,6 +4,7 @@ The client calls its rebalance listener on its own I/O thread, where a blocking 
 listener notes and pauses, and everything is acted upon after the poll has returned.
 """
 
+import threading
 import time
 from collections import deque
 from typing import Any
@@ -29,6 +30,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._settings = settings
         self._layout = layout
         self._noted: deque[tuple[str, frozenset[TopicPartition]]] = deque()  # by the I/O thread
+        self._owned: set[int] = set()
         self._leaving: set[int] = set()  # revoked, and the rebalance has not said whether they come back
         self._sought: dict[int, TopicPartition] = {}
         self._ends: dict[int, int] = {}  # highest seen since the last seek
@@ -52,6 +54,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             fetch_max_bytes=FETCH_BYTES,
             retry_backoff_ms=50,
         )
+        # The client would join anew inside the very poll in which it hears that the group wants to share anew, and who
+        # holds partitions could commit no more. So it is told one poll later, after what is revoked has been committed.
+        self._asked = threading.Event()
+        self._rejoin = self.consumer._coordinator.request_rejoin
+        self.consumer._coordinator.request_rejoin = self._asked.set
         self.member = self.consumer.group_metadata()
         self.consumer.subscribe(topics=list(layout.topics), listener=self)
         # Who leads the group shares out what it knows of: to join before that would leave partitions to nobody.
@@ -77,6 +84,11 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         """Events without records, or records by partition."""
         if events := self._events():
             return events, {}
+        if self._asked.is_set():
+            if ours := sorted(self._owned - self._leaving):
+                return self._left(ours), {}
+            self._asked.clear()
+            self._rejoin()
         found: dict[int, list[Any]] = {}
         self._gather(found, timeout_s, max_records)
         if events := self._rebalanced():
@@ -109,7 +121,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
                 if number in self._sought:
                     found.setdefault(number, []).extend(records)
                     count += len(records)
-            if self._noted or self._gone or count >= max_records or not left_ms:
+            if self._noted or self._gone or self._asked.is_set() or count >= max_records or not left_ms:
                 return
 
     def _polled(self, left_ms: int, room: int) -> dict[TopicPartition, list[Any]]:
@@ -151,13 +163,15 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         return events
 
     def _left(self, numbers: list[int]) -> list[Event]:
+        told = self._leaving
         self._sought.clear()
-        self._leaving |= set(numbers)
-        return [Revoked(number) for number in numbers]
+        self._leaving = told | set(numbers)
+        return [Revoked(number) for number in numbers if number not in told]
 
     def _came(self, numbers: list[int]) -> list[Event]:
         gone = sorted(self._leaving - set(numbers))
         self._leaving.clear()
+        self._owned = set(numbers)
         return [*map(Lost, gone), *map(Assigned, numbers)]
 
     def seek(self, number: int, offset: int) -> None:

@@ -36,7 +36,7 @@ class KafkaStream:
         self._transactions = Transactions(settings, reach)
         self._reader: Reader | None = None
         self._members: Membership | None = None
-        self._layout = Layout((), (), 0)
+        self._layout = Layout(settings.inputs[:1], (0,), 0)  # all that is known before the first look
         self._written: dict[int, OffsetAndMetadata] = {}  # what we committed last
         self._places: dict[int, StatePlaces] = {}
         self._commits = 0

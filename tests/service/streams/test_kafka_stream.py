@@ -137,7 +137,7 @@ def test_a_partition_that_came_back_is_untouched_and_one_that_another_has_had_is
     second.poll(0.0, 1)
     held, other = set(range(PARTITIONS)), set()
     deadline = time.monotonic() + 30
-    while not other and time.monotonic() < deadline:
+    while not (other and held != set(range(PARTITIONS)) and held) and time.monotonic() < deadline:
         other |= assigned(second.poll(0.1, 100).events)
         for event in first.poll(0.1, 100).events:
             (held.add if isinstance(event, Assigned) else held.discard)(event.partition)
@@ -165,6 +165,27 @@ def test_what_is_revoked_is_either_assigned_again_or_lost(log):
     kept, lost = assigned(events), {e.partition for e in events if isinstance(e, Lost)}
     assert sorted(revoked) == sorted(kept | lost) == list(range(PARTITIONS))
     assert came == lost
+
+
+def test_what_is_revoked_may_still_be_committed_before_the_group_goes_on(log):
+    log.append(messages(30))
+    first = started(log.stream("a"))
+    drained(first, 30)
+    second = log.stream("b")
+    said: list[object] = []
+    deadline = time.monotonic() + 30
+    while not any(isinstance(event, Revoked) for event in said) and time.monotonic() < deadline:
+        second.poll(0.1, 1)
+        said = first.poll(0.1, 100).events
+    assert said == [Revoked(p) for p in range(PARTITIONS)]
+    first.commit(Transaction(offsets={p: Committed(3, f"last words {p}") for p in range(PARTITIONS)}))
+    came, events = set(), []
+    while not (came and assigned(events)) and time.monotonic() < deadline:
+        came |= assigned(second.poll(0.1, 100).events)
+        events += first.poll(0.1, 100).events
+    assert not any(isinstance(event, Revoked) for event in events), "told once"
+    assert all(first.untouched(p) for p in assigned(events))
+    assert second.committed(min(came)) == Committed(3, f"last words {min(came)}")
 
 
 def test_a_commit_from_before_a_rebalance_is_superseded_and_the_stream_goes_on(log):
