@@ -201,7 +201,7 @@ def test_idle_ticks_find_the_silent_and_are_replayed_where_they_were(tmp_path):
     log.append(messages[len(messages) // 2 :])
     log.close()
     assert restless.but(clock=Clock(START_MS + 1_400_000)).killed("committed:9")
-    tick(path, 5, Clock(START_MS + 2_000_000), SETTINGS, real_engine)
+    tick(path, 15, Clock(START_MS + 2_000_000), SETTINGS, real_engine)
     found = outcome(path).alerts
     assert assert_sound(path) == sum(map(len, found.values()))
     assert found == replayed_alerts(path, real_engine)
