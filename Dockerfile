@@ -46,16 +46,6 @@ RUN python -m pip --python /opt/gruard/bin/python install --no-deps . \
 
 
 FROM ground AS service
-ARG VERSION=0.1.0
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="gruard" \
-      org.opencontainers.image.description="Streaming anomaly detection for IoT telemetry" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
-COPY deploy/compose/health.py /app/health.py
-COPY models /app/models
-COPY --from=build /opt/gruard /opt/gruard
 USER 10001:10001
 EXPOSE 8080
 # /livez and not /readyz: some engines kill what is unhealthy, and a worker that waits for its broker must not be killed.
@@ -63,6 +53,16 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "/app/health.py", "livez"]
 ENTRYPOINT ["gruard"]
 CMD ["run"]
+COPY deploy/compose/health.py /app/health.py
+COPY models /app/models
+COPY --from=build /opt/gruard /opt/gruard
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="gruard" \
+      org.opencontainers.image.description="Streaming anomaly detection for IoT telemetry" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 
 
 FROM build AS build-training
@@ -72,6 +72,12 @@ RUN python -m pip --python /opt/gruard/bin/python install '.[training,reports]'
 
 
 FROM ground AS training
+USER 10001:10001
+HEALTHCHECK NONE
+ENTRYPOINT ["gruard-train"]
+CMD ["--help"]
+COPY models /app/models
+COPY --from=build-training /opt/gruard /opt/gruard
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="gruard-training" \
@@ -79,9 +85,3 @@ LABEL org.opencontainers.image.title="gruard-training" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY models /app/models
-COPY --from=build-training /opt/gruard /opt/gruard
-USER 10001:10001
-HEALTHCHECK NONE
-ENTRYPOINT ["gruard-train"]
-CMD ["--help"]
