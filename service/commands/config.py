@@ -10,6 +10,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", action="store_true", help="every setting there is, as a page")
     parser.add_argument("--alert-schema", action="store_true", help="what an alert looks like, as JSON Schema")
     parser.add_argument("--sample", metavar="MESSAGE", help="what this message is read as")
+    parser.add_argument("--key", metavar="KEY", help="with --sample: the message's key")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -25,4 +26,4 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         from service.commands.sample import show
 
-        show(arguments.sample, loaded.settings)
+        show(arguments.sample, loaded.settings, arguments.key)

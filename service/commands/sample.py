@@ -9,11 +9,12 @@ from service.records import Readings, Records
 from service.settings import Settings
 
 
-def show(message: str, settings: Settings) -> None:
+def show(message: str, settings: Settings, key: str | None = None) -> None:
     """Without a model every sensor is known by name alone, so this works before anything was trained."""
     own = settings.readings
     decoder = Decoder((), (), own.mapping, own.max_message_bytes)
-    readings = decoder.decode(Records(0, [0], [0], [None], [message.encode("utf-8", "surrogateescape")]))
+    raw_key = None if key is None else key.encode("utf-8", "surrogateescape")
+    readings = decoder.decode(Records(0, [0], [0], [raw_key], [message.encode("utf-8", "surrogateescape")]))
     for i in range(len(readings.devices)):
         print(json.dumps(_reading(readings, i), ensure_ascii=False))
     for reject in readings.rejects:
