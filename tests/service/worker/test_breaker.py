@@ -258,6 +258,19 @@ def test_a_worker_stays_up_unready_and_names_partition_offset_reason_and_way_out
     assert all(tick.offset < tripped.offsets[p] for tick in ticks), "an open breaker is not ticked"
 
 
+def test_what_is_not_stepped_is_not_read_either_also_after_a_restart_and_a_rewind(path):
+    for _ in range(2):
+        stream = EmbeddedStream(EmbeddedLog(path))
+        worker = Worker(stream, counting_engine(), ON, Surroundings(Watcher(Event(), 99), lambda: 0))
+        for _ in range(30):
+            worker.turn()
+        worker._assignment.rewind()
+        read = {records.partition for records in stream.poll(0.0, 1000).records}
+        assert set(stream._positions) == set(range(PARTITIONS)) - {spoilt(path)}
+        assert not read
+        stream.close()
+
+
 def test_a_commit_that_fails_does_not_open_it(path, tripped):
     """Nor does the rewind after it read on where it is open."""
     refused = frozenset(range(5, 30, 3))
