@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kafka import errors
+from kafka import KafkaProducer, errors
 
 from service.errors import ConfigurationError, GruardError, MissingError, UnavailableError
 from service.streams.kafka.settings import KafkaSettings
@@ -40,6 +40,16 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
             "ssl_password": _secret("ssl_key_password_file", settings.ssl_key_password_file),
         }
     return given
+
+
+def close(producer: KafkaProducer, wait_s: float) -> None:
+    """Whatever is still unsent after so long is not sent any more."""
+    try:
+        producer.close(wait_s)
+    except errors.KafkaError:
+        # With a batch still unsent it gives up, and would leave its thread behind, sending.
+        producer._sender.force_close()
+        producer._closed = True
 
 
 def _path(field: str, path: Path | None) -> str | None:
@@ -86,6 +96,16 @@ def explained(settings: KafkaSettings, error: BaseException) -> GruardError:
     where = settings.bootstrap_servers
     if isinstance(error, _REFUSED):
         return ConfigurationError(f"kafka.bootstrap_servers {where} refuses us: {text}; check user, rights and secrets")
+    if (
+        isinstance(error, errors.KafkaTimeoutError)
+        and "bootstrap" in text
+        and settings.security_protocol != "PLAINTEXT"
+    ):
+        # Somebody listens (see `reached`). The client retries a refused password until its time is up, and forgets why.
+        return ConfigurationError(
+            f"kafka.bootstrap_servers {where} answers but does not let us in by {settings.security_protocol}: check "
+            "kafka.security_protocol, user, password and certificates"
+        )
     if isinstance(error, errors.KafkaConfigurationError):
         return ConfigurationError(f"kafka: {text}")
     if isinstance(error, errors.UnknownTopicOrPartitionError):

@@ -38,7 +38,9 @@ class Layout:
 
 
 def missing(topic: str, settings: KafkaSettings) -> MissingError:
-    way = "`gruard topics --create` makes it"
-    if topic != settings.topic("readings"):
-        way = "whoever writes to it makes it, or name another in kafka.input_topics"
-    return MissingError(f"kafka.input_topics: {topic} is not there on {settings.bootstrap_servers}; {way}")
+    """topic: one of the inputs or of ours. Brokers hide a topic from who has no right to it."""
+    foreign = topic in settings.inputs and topic != settings.topic("readings")
+    field = "input_topics" if topic in settings.inputs else "topic_prefix"
+    way = "whoever writes to it makes it, or name another" if foreign else "`gruard topics --create` makes it"
+    hint = f"; or {settings.sasl_username} has no right to see it" if settings.sasl_username else ""
+    return MissingError(f"kafka.{field}: {topic} is not there on {settings.bootstrap_servers}; {way}{hint}")

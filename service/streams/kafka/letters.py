@@ -12,7 +12,7 @@ from kafka import KafkaProducer, TopicPartition, errors
 from service.errors import DataRuleError, FencedError, MissingError
 from service.streams.kafka import topics
 from service.streams.kafka.clients import connection, explained, meaning
-from service.streams.kafka.log import headers
+from service.streams.kafka.rows import headers
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.kafka.spans import Spans
 from service.streams.kafka.watchdog import Watchdog

@@ -11,10 +11,11 @@ from kafka import KafkaProducer, TopicPartition, errors
 from kafka.partitioner import murmur2
 
 from service.errors import DataRuleError
-from service.records import Headers, Records
+from service.records import Records
 from service.streams.kafka import topics
-from service.streams.kafka.clients import connection, meaning
+from service.streams.kafka.clients import close, connection, meaning
 from service.streams.kafka.layout import Layout
+from service.streams.kafka.rows import headers, records
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.kafka.spans import RECONNECT_MS, Spans
 from service.streams.log import Message, Table
@@ -34,7 +35,7 @@ class KafkaLog:
     def __init__(self, settings: KafkaSettings) -> None:
         """Raises UnavailableError (no broker), MissingError (an input topic), ConfigurationError (refused)."""
         self._settings = settings
-        self._counts = topics.partitions(settings)
+        self._counts = topics.partitions(settings, settings.inputs)
         self._layout = Layout.of(settings, self._counts)
         self.partitions = self._layout.count
         self.where = f"{', '.join(settings.inputs)} on {settings.bootstrap_servers}"
@@ -72,7 +73,7 @@ class KafkaLog:
                     future.get(0)
         except BaseException as error:
             self._producer = None  # what it still holds must not be written behind our back
-            producer.close(0)
+            close(producer, 0)
             if isinstance(error.__cause__, TOO_LONG):
                 raise self._too_long() from error
             raise
@@ -136,9 +137,10 @@ class KafkaLog:
         tail = self._tails.get(table)
         if tail is None or tail.count != after:
             name = self._settings.topic(table)
-            if name not in self._counts:
+            count = topics.partitions(self._settings, (name,)).get(name, 0)
+            if not count:
                 return []
-            places = [TopicPartition(name, p) for p in range(self._counts[name])]
+            places = [TopicPartition(name, p) for p in range(count)]
             tail = self._tails[table] = _Tail(self._reader(), places)
             tail.skip(after)
         first = tail.count + 1
@@ -146,7 +148,7 @@ class KafkaLog:
 
     def close(self) -> None:
         if self._producer is not None:
-            self._producer.close(self._settings.request_timeout_s)
+            close(self._producer, self._settings.request_timeout_s)
         if self._spans is not None:
             self._spans.close()
 
@@ -174,20 +176,3 @@ class _Tail:
             found += rows
         self.count += len(found)
         return [Output(row.partition, row.offset, row.key, row.value or b"", headers(row)) for row in found]
-
-
-def records(partition: int, rows: Sequence[Any]) -> Records:
-    named = tuple(map(headers, rows)) if any(row.headers for row in rows) else ()
-    return Records(
-        partition,
-        [row.offset for row in rows],
-        [row.timestamp for row in rows],
-        [row.key for row in rows],
-        [row.value or b"" for row in rows],
-        named,
-    )
-
-
-def headers(row: Any) -> Headers:
-    """A header without a value is one with an empty value: there is no other way to write it again."""
-    return tuple((name, value or b"") for name, value in row.headers)

@@ -11,13 +11,14 @@ from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
 
-from service.errors import DataRuleError, MissingError
+from service.errors import DataRuleError
 from service.records import Records
 from service.streams.kafka.clients import connection, meaning, reached
-from service.streams.kafka.layout import Layout
+from service.streams.kafka.layout import Layout, missing
 from service.streams.kafka.membership import Membership
 from service.streams.kafka.metadata import Metadata, StatePlaces
 from service.streams.kafka.reader import Reader
+from service.streams.kafka.rows import records
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.kafka.transactions import Sending, Transactions
 from service.streams.port import Committed, Output, Poll, StateRecord, SupersededError, Transaction
@@ -48,9 +49,9 @@ class KafkaStream:
             if events:
                 return Poll(events)
             ends = members.ends()
-            records = [_records(number, rows) for number, rows in sorted(found.items())]
+            batches = [records(number, rows) for number, rows in sorted(found.items())]
             caught_up = frozenset(number for number, end in ends.items() if members.position(number) >= end)
-            return Poll(records=records, caught_up=caught_up, ends=ends)
+            return Poll(records=batches, caught_up=caught_up, ends=ends)
 
     def _connected(self) -> Membership:
         if self._members is not None:
@@ -70,10 +71,7 @@ class KafkaStream:
         counts = reader.counts((*self._settings.inputs, *outputs))
         layout = Layout.of(self._settings, counts)
         if absent := [topic for topic in outputs if topic not in counts]:
-            raise MissingError(
-                f"kafka.topic_prefix {self._settings.topic_prefix}: {', '.join(absent)} not there on "
-                f"{self._settings.bootstrap_servers}; `gruard topics --create` makes them"
-            )
+            raise missing(absent[0], self._settings)
         if counts[state] != layout.count:
             raise DataRuleError(
                 f"{state} has {counts[state]} partitions, {' and '.join(layout.topics)} {layout.count}: a device would "
@@ -127,7 +125,7 @@ class KafkaStream:
     def replay(self, partition: int, start: int, stop: int, max_records: int) -> Iterator[Records]:
         with meaning(self._settings):
             for rows in self._read_by().read(self._input(partition), start, stop, max_records):
-                yield _records(partition, rows)
+                yield records(partition, rows)
 
     def _read_by(self) -> Reader:
         self._connected()
@@ -189,18 +187,6 @@ class KafkaStream:
                 self._members.close()
             if self._reader is not None:
                 self._reader.close()
-
-
-def _records(partition: int, rows: Sequence[Any]) -> Records:
-    headers = tuple(tuple(row.headers) for row in rows) if any(row.headers for row in rows) else ()
-    return Records(
-        partition,
-        [row.offset for row in rows],
-        [row.timestamp for row in rows],
-        [row.key for row in rows],
-        [row.value or b"" for row in rows],
-        headers,
-    )
 
 
 def _bounded(letter: Output) -> Output:

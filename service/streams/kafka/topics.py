@@ -4,9 +4,10 @@ A topic that is there is looked at and never changed: where it can't carry what 
 topics belong to whoever writes to them, so a missing one is not made either.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kafka import KafkaAdminClient, errors
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -55,10 +56,11 @@ class Topic:
     status: str = "missing"  # there, missing, created
 
 
-def partitions(settings: KafkaSettings) -> dict[str, int]:
-    """Of the inputs and of our topics, those that are there."""
+def partitions(settings: KafkaSettings, names: Collection[str] | None = None) -> dict[str, int]:
+    """Of these topics, or else of the inputs and all of ours, those that are there. Asks for no other right."""
     with _admin(settings) as admin:
-        return {name: found.partitions for name, found in _found(admin, settings).items()}
+        described = _described(admin, settings, _names(settings) if names is None else names)
+        return {name: len(topic["partitions"]) for name, topic in described.items() if topic["partitions"]}
 
 
 def show(settings: KafkaSettings) -> list[Topic]:
@@ -191,16 +193,21 @@ def _refusal(settings: KafkaSettings, answer: dict[str, object]) -> Exception:
     return refused
 
 
-def _found(admin: KafkaAdminClient, settings: KafkaSettings) -> dict[str, Topic]:
-    names = _names(settings)
-    described = {t["name"]: t for t in admin.describe_topics(list(names))}
-    for topic in described.values():
+def _described(admin: KafkaAdminClient, settings: KafkaSettings, names: Collection[str]) -> dict[str, Any]:
+    described = {topic["name"]: topic for topic in admin.describe_topics(list(names))}
+    for name, topic in described.items():
         error = errors.for_code(topic["error_code"])
         if error is errors.InvalidTopicError:
-            field = "input_topics" if names[topic["name"]] == "input" and settings.input_topics else "topic_prefix"
-            raise ConfigurationError(f"kafka.{field}: {topic['name']!r} is no name that a topic can have")
+            field = "input_topics" if name in (settings.input_topics or ()) else "topic_prefix"
+            raise ConfigurationError(f"kafka.{field}: {name!r} is no name that a topic can have")
         if error not in (errors.NoError, errors.UnknownTopicOrPartitionError):
-            raise error(topic["name"])
+            raise error(name)
+    return described
+
+
+def _found(admin: KafkaAdminClient, settings: KafkaSettings) -> dict[str, Topic]:
+    names = _names(settings)
+    described = _described(admin, settings, names)
     there = [name for name in names if described[name]["partitions"]]
     configs = _configs(admin, there)
     return {

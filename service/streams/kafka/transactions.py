@@ -11,7 +11,7 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition, errors
 
 from service.errors import FencedError, GruardError, UnavailableError
 from service.records import Headers
-from service.streams.kafka.clients import connection, explained
+from service.streams.kafka.clients import close, connection, explained
 from service.streams.kafka.membership import fenced
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.kafka.watchdog import Watchdog
@@ -67,7 +67,7 @@ class Transactions:
             with self._watchdog.watch("init_transactions"):
                 producer.init_transactions()
         except BaseException:
-            _close(producer)
+            close(producer, CLOSE_S)
             raise
         self._producer = producer
 
@@ -118,7 +118,7 @@ class Transactions:
     def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            _close(producer)
+            close(producer, CLOSE_S)
 
 
 def _waits(meant: GruardError) -> bool:
@@ -138,12 +138,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _text(causes: list[BaseException]) -> str:
     return str(causes[-1]) or type(causes[-1]).__name__
-
-
-def _close(producer: KafkaProducer) -> None:
-    try:
-        producer.close(CLOSE_S)
-    except errors.KafkaError:
-        # With a batch still unsent it gives up, and would leave its thread behind, sending.
-        producer._sender.force_close()
-        producer._closed = True

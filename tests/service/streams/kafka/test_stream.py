@@ -13,8 +13,7 @@ from service.records import Records
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.kafka.stream import KafkaStream
 from service.streams.port import Assigned, Committed, Lost, Output, Revoked, StateRecord, SupersededError, Transaction
-from tests.kafka.broker import start
-from tests.kafka.java import NoKafkaError
+from tests.kafka.broker import Broker
 from tests.service.streams.contract import PARTITIONS, StreamContract, drained, flat, messages, started
 
 SESSION_S = 6.0
@@ -87,12 +86,8 @@ class TestKafkaStream(StreamContract):
     pass
 
 
-def test_a_broker_that_leaves_an_idle_worker_is_noticed_and_so_is_its_return():
-    try:
-        broker = start()
-    except NoKafkaError as error:
-        pytest.skip(str(error))
-    with broker:
+def test_a_broker_that_leaves_an_idle_worker_is_noticed_and_so_is_its_return(kafka_here):
+    with Broker() as broker:
         log = Log(broker.bootstrap)
         stream = started(log.stream())
         log.append(messages(10))
