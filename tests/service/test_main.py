@@ -3,18 +3,22 @@
 What does not depend on a process of its own (usage, help) goes through `main` in this one.
 """
 
+import os
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from service.__main__ import main
 from service.commands import COMMANDS
+from service.errors import FencedError
 from tests.service.bundles import Draft
 from tests.service.cli import ROOT, command, environment, gruard
 
@@ -282,3 +286,21 @@ def test_a_sample_message_is_shown_as_it_is_read():
         "GRUARD_READINGS__MAPPING": '{"device": "/id", "time": "/t", "values": ""}'
     })  # fmt: skip
     assert '"device": "a"' in flat.out
+
+
+def test_a_fenced_worker_stands_back_before_it_exits_and_a_signal_ends_the_wait(monkeypatch, capsys):
+    def fenced(*arguments: object) -> None:
+        raise FencedError("kafka.slot detector-a: another worker has our name")
+
+    monkeypatch.setattr("service.host.serve", fenced)
+    monkeypatch.setenv("GRUARD_STREAM__KIND", "kafka")
+    monkeypatch.setenv("GRUARD_KAFKA__FENCED_DELAY_S", "0.01")
+    assert main(["run"]) == 75
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert '"fenced"' in said.out
+    monkeypatch.setenv("GRUARD_KAFKA__FENCED_DELAY_S", "600")
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    began = time.monotonic()
+    assert main(["run"]) == 75
+    assert time.monotonic() - began < 300
