@@ -16,10 +16,10 @@ from service.errors import FencedError, UnavailableError
 from service.streams.kafka.clients import connection
 from service.streams.kafka.layout import Layout
 from service.streams.kafka.settings import KafkaSettings
-from service.streams.kafka.watchdog import Watchdog
 from service.streams.port import Assigned, Lost, Revoked
 
 Event = Assigned | Revoked | Lost
+LOOK_S = 0.01
 FETCH_WAIT_MS = 100  # how long the broker may hold an empty fetch; a poll lasts about as long
 PARTITION_BYTES = 4 << 20
 FETCH_BYTES = 32 << 20
@@ -62,9 +62,17 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.member = self.consumer.group_metadata()
         self.consumer.subscribe(topics=list(layout.topics), listener=self)
         # Who leads the group shares out what it knows of: to join before that would leave partitions to nobody.
-        with Watchdog(settings.watchdog_s).watch("the first look at the topics"):
-            for topic in layout.topics:
-                self.consumer.partitions_for_topic(topic)
+        self._look(layout.topics)
+
+    def _look(self, topics: tuple[str, ...]) -> None:
+        # The client's own way to ask would fetch what is known of every topic of the cluster.
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while not all(self.consumer._cluster.partitions_for_topic(topic) for topic in topics):
+            if time.monotonic() > deadline:
+                self.close()
+                where, names = self._settings.bootstrap_servers, ", ".join(topics)
+                raise UnavailableError(f"kafka.bootstrap_servers {where}: nothing is told of {names}")
+            time.sleep(LOOK_S)
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         # Here and not after the poll, which may bring records of a partition that was assigned a moment ago. A position

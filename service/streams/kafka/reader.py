@@ -38,8 +38,8 @@ class Reader:
 
     def counts(self, topics: tuple[str, ...]) -> dict[str, int]:
         """Partitions by topic; those that are not there are left out."""
-        found = {topic: self._consumer.partitions_for_topic(topic) for topic in topics}
-        return {topic: len(partitions) for topic, partitions in found.items() if partitions}
+        described = {topic["name"]: topic["partitions"] for topic in self._admin.describe_topics(list(topics))}
+        return {topic: len(partitions) for topic, partitions in described.items() if partitions}
 
     def start(self, place: TopicPartition) -> int:
         return int(self._ask(place, OffsetSpec.EARLIEST))
