@@ -3,6 +3,8 @@
 `gruard run` and `gruard demo` both serve through here, so the demo shows the service itself and not a look-alike.
 """
 
+import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
@@ -10,6 +12,7 @@ from threading import Event
 from service.bundle import Bundle, Bundles, assert_denormals_flushed
 from service.decoding import Decoder
 from service.detector import Detector
+from service.errors import FencedError
 from service.settings import Settings
 from service.streams.opening import open_stream
 from service.telemetry import logs
@@ -66,7 +69,23 @@ def serve(settings: Settings, version: str, stop: Event, guest: Guest | None = N
     with HealthServer(settings.http, metrics.registry, vitals) as server:
         stream = open_stream(settings, crash.reach)
         guest.serving(Served(server.port, bundles.all()))
-        Worker(stream, made, settings.worker, around).run(stop)
+        try:
+            Worker(stream, made, settings.worker, around).run(stop)
+        except FencedError:
+            _stand_back(settings, stop)
+            raise
+
+
+def _stand_back(settings: Settings, stop: Event) -> None:
+    """Two workers of one name, each started anew whenever it ends, would fence each other for ever and unseen.
+
+    Metrics go on being served, so somebody sees it.
+    """
+    if settings.stream.kind != "kafka":
+        return  # a file's lock fences the newcomer alone
+    delay_s = settings.kafka.fenced_delay_s * random.uniform(0.5, 1.5)
+    logs.event("standing_back", logging.WARNING, exit_s=round(delay_s, 1))
+    stop.wait(delay_s)
 
 
 def _origin(settings: Settings, version: str) -> Origin:

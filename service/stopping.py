@@ -15,7 +15,7 @@ from types import FrameType
 def signals(stop: threading.Event) -> Iterator[None]:
     """The first SIGTERM or Ctrl-C asks for an orderly end; a second one does not wait for it. Main thread only.
 
-    A second SIGTERM exits with 143. A second Ctrl-C raises KeyboardInterrupt (130), the one after it exits.
+    A second SIGTERM exits with 0, for it was asked for. A second Ctrl-C raises KeyboardInterrupt (130), a third exits.
     """
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -38,4 +38,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _exit(number: int, frame: FrameType | None) -> None:
     # Not the default action: the kernel keeps that from the first process of a container.
-    os._exit(128 + number)
+    os._exit(0 if number == signal.SIGTERM else 128 + number)

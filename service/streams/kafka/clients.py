@@ -14,6 +14,8 @@ from kafka import KafkaProducer, errors
 from service.errors import ConfigurationError, GruardError, MissingError, UnavailableError
 from service.streams.kafka.settings import KafkaSettings
 
+RECONNECT_MS = 1000  # at the client's own 30 s a broker that is back is missed for longer than a request may take
+
 _REFUSED = (errors.AuthorizationError, errors.SaslAuthenticationFailedError)
 
 
@@ -25,6 +27,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
         "request_timeout_ms": int(settings.request_timeout_s * 1000),
         "bootstrap_timeout_ms": int(settings.request_timeout_s * 1000),
+        "reconnect_backoff_max_ms": RECONNECT_MS,
     }
     if settings.security_protocol.startswith("SASL"):
         given |= {

@@ -17,7 +17,7 @@ from service.streams.kafka.clients import close, connection, meaning
 from service.streams.kafka.layout import Layout
 from service.streams.kafka.rows import headers, records
 from service.streams.kafka.settings import KafkaSettings
-from service.streams.kafka.spans import RECONNECT_MS, Spans
+from service.streams.kafka.spans import Spans
 from service.streams.log import Message, Table
 from service.streams.port import Output
 
@@ -94,7 +94,6 @@ class KafkaLog:
                     max_block_ms=timeout_ms,
                     delivery_timeout_ms=timeout_ms + 2 * LINGER_MS,
                     retry_backoff_ms=20,
-                    reconnect_backoff_max_ms=RECONNECT_MS,
                     allow_auto_create_topics=False,
                 )
         return self._producer

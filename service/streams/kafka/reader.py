@@ -36,11 +36,6 @@ class Reader:
             fetch_max_wait_ms=50,
         )
 
-    def counts(self, topics: tuple[str, ...]) -> dict[str, int]:
-        """Partitions by topic; those that are not there are left out."""
-        described = {topic["name"]: topic["partitions"] for topic in self._admin.describe_topics(list(topics))}
-        return {topic: len(partitions) for topic, partitions in described.items() if partitions}
-
     def start(self, place: TopicPartition) -> int:
         return int(self._ask(place, OffsetSpec.EARLIEST))
 

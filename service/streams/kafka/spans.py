@@ -16,7 +16,6 @@ from service.streams.kafka.settings import KafkaSettings
 
 FETCH_BYTES = 4 << 20
 POLL_MS = 100
-RECONNECT_MS = 1000  # the client's own 30 s would be longer than a request is waited for
 
 
 class Spans:
@@ -35,7 +34,6 @@ class Spans:
                 allow_auto_create_topics=False,
                 max_partition_fetch_bytes=FETCH_BYTES,
                 fetch_max_wait_ms=POLL_MS,
-                reconnect_backoff_max_ms=RECONNECT_MS,
             )
         self._assigned: frozenset[TopicPartition] = frozenset()
 

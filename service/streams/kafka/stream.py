@@ -11,10 +11,10 @@ from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
 
-from service.errors import DataRuleError
 from service.records import Records
+from service.streams.kafka import topics
 from service.streams.kafka.clients import connection, meaning, reached
-from service.streams.kafka.layout import Layout, missing
+from service.streams.kafka.layout import Layout
 from service.streams.kafka.membership import Membership
 from service.streams.kafka.metadata import Metadata, StatePlaces
 from service.streams.kafka.reader import Reader
@@ -41,6 +41,7 @@ class KafkaStream:
         self._written: dict[int, OffsetAndMetadata] = {}  # what we committed last
         self._places: dict[int, StatePlaces] = {}
         self._commits = 0
+        self._letters = 1  # partitions of the dead letters
 
     def poll(self, timeout_s: float, max_records: int) -> Poll:
         with meaning(self._settings):
@@ -59,25 +60,13 @@ class KafkaStream:
         reached(self._settings)
         if self._reader is None:
             self._reader = Reader(self._settings)
-        self._layout = self._checked(self._reader)
+        self._layout = topics.verified(self._settings)
+        letters = self._settings.topic("deadletters")
+        self._letters = topics.partitions(self._settings, (letters,))[letters]
         # Before the first look at an offset: whatever this slot's ghost still has open ends here.
         self._transactions.open()
         self._members = Membership(self._settings, self._layout)
         return self._members
-
-    def _checked(self, reader: Reader) -> Layout:
-        state = self._settings.topic("state")
-        outputs = [self._settings.topic(name) for name in ("alerts", "deadletters", "control", "state")]
-        counts = reader.counts((*self._settings.inputs, *outputs))
-        layout = Layout.of(self._settings, counts)
-        if absent := [topic for topic in outputs if topic not in counts]:
-            raise missing(absent[0], self._settings)
-        if counts[state] != layout.count:
-            raise DataRuleError(
-                f"{state} has {counts[state]} partitions, {' and '.join(layout.topics)} {layout.count}: a device would "
-                "not find its state; name another kafka.topic_prefix, or delete the state and start cold"
-            )
-        return layout
 
     def place(self, partition: int) -> tuple[str, int]:
         return self._layout.place(partition)
@@ -173,7 +162,9 @@ class KafkaStream:
         for alert in transaction.alerts:
             sending.send(topic("alerts"), None, alert.key, alert.value, alert.headers)
         for letter in map(_bounded, transaction.deadletters):
-            sending.send(topic("deadletters"), None, letter.key, letter.value, letter.headers)
+            # Those of one message side by side, also where it has no key to say so.
+            partition = letter.partition % self._letters if letter.key is None else None
+            sending.send(topic("deadletters"), partition, letter.key, letter.value, letter.headers)
         for entry in transaction.control:
             sending.send(topic("control"), entry.partition, entry.key, entry.value, entry.headers)
         for record in transaction.state:
