@@ -21,7 +21,7 @@ from service.streams.port import Assigned, Lost, Revoked
 Event = Assigned | Revoked | Lost
 LOOK_S = 0.01
 FETCH_WAIT_MS = 100  # how long the broker may hold an empty fetch; a poll lasts about as long
-PARTITION_BYTES = 4 << 20
+PARTITION_BYTES = 1 << 20  # so that a backlog in one partition is not all that a poll brings
 FETCH_BYTES = 32 << 20
 
 

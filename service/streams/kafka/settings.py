@@ -36,7 +36,7 @@ class KafkaSettings(Section):
         10.0, ge=1, le=300, description="a broker that does not answer for so long is gone"
     )
     watchdog_s: float = Field(
-        60.0, ge=1, description="a commit that hangs for so long ends the process (69); a restart is exact"
+        60.0, ge=1, description="a call that hangs for so long ends the process (69); a restart is exact"
     )
     fenced_delay_s: float = Field(
         20.0, ge=0, description="a fenced worker waits about so long before it exits (75), half of it by chance"

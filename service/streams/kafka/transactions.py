@@ -29,11 +29,12 @@ class Sending:
     """An open transaction. Offsets of what was sent are known once it is committed."""
 
     def __init__(self, producer: KafkaProducer) -> None:
-        self._producer = producer
+        self.producer = producer
         self.futures: list[Any] = []
+        self.ending = False  # the broker was asked to commit: from here on the outcome may be unknown
 
     def send(self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: Headers) -> Any:
-        future = self._producer.send(topic, value, key=key, headers=list(headers), partition=partition)
+        future = self.producer.send(topic, value, key=key, headers=list(headers), partition=partition)
         self.futures.append(future)
         return future
 
@@ -79,28 +80,43 @@ class Transactions:
     ) -> None:
         """All or nothing. Raises as `Stream.commit` does."""
         self.open()
-        producer = self._producer
-        assert producer is not None
-        sending = Sending(producer)
-        ending = False
-        try:
-            producer.begin_transaction()
-            self._reach("begun")
-            send(sending)
-            with self._watchdog.watch("send_offsets_to_transaction"):
-                producer.send_offsets_to_transaction(offsets, member)
-            producer.flush(self._settings.transaction_timeout_s)
-            for future in sending.futures:
-                future.get(0)
-            self._reach("staged")
-            ending = True
-            with self._watchdog.watch("commit_transaction"):
-                producer.commit_transaction()
-        except errors.KafkaError as error:
-            self.close()
-            raise self._meaning(error, sending, ending) from error
+        assert self._producer is not None
+        sending = Sending(self._producer)
+        with self._watchdog.watch("a commit"):
+            try:
+                self._commit(sending, send, offsets, member)
+            except errors.KafkaError as error:
+                self.close()
+                raise self._meaning(error, sending) from error
 
-    def _meaning(self, error: BaseException, sending: Sending, ending: bool) -> GruardError:
+    def _commit(
+        self,
+        sending: Sending,
+        send: Callable[[Sending], None],
+        offsets: dict[TopicPartition, OffsetAndMetadata],
+        member: Any,
+    ) -> None:
+        producer = sending.producer
+        producer.begin_transaction()
+        self._reach("begun")
+        send(sending)
+        # Not by the producer's own calls: they would wait for a broker that is gone until the process is ended.
+        manager = producer._transaction_manager
+        self._answered(producer, manager.send_offsets_to_transaction(offsets, member))
+        producer.flush(self._settings.transaction_timeout_s)
+        for future in sending.futures:
+            future.get(0)
+        self._reach("staged")
+        sending.ending = True
+        self._answered(producer, manager.begin_commit())
+
+    def _answered(self, producer: KafkaProducer, result: Any) -> None:
+        limit_s = self._settings.transaction_timeout_s
+        producer._sender.wakeup()
+        if not result.wait(timeout_ms=limit_s * 1000):
+            raise errors.KafkaTimeoutError(f"no answer to a commit for {limit_s:g} s")
+
+    def _meaning(self, error: BaseException, sending: Sending) -> GruardError:
         causes = [*_causes(error), *(c for f in sending.futures if f.failed() for c in _causes(f.exception))]
         if any(isinstance(cause, _FENCED) for cause in causes):
             return fenced(self._settings, "another worker has taken our name or our time was up")
@@ -112,7 +128,7 @@ class Transactions:
         meant = next((m for m in (explained(self._settings, c) for c in causes) if not _waits(m)), None)
         if meant is not None:
             return meant
-        kind = UncertainError if ending else UnavailableError
+        kind = UncertainError if sending.ending else UnavailableError
         return kind(f"kafka.bootstrap_servers {self._settings.bootstrap_servers}: {_text(causes)}")
 
     def close(self) -> None:
