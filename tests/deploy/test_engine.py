@@ -1,28 +1,15 @@
 """Image and stack for real: built, started, killed, stopped on a Docker engine; skipped where there is none."""
 
-import subprocess
 from collections import Counter
 
 import pytest
-from kafka import KafkaConsumer
 
-from service.errors import ConfigurationError, UnavailableError
 from service.streams.kafka.log import KafkaLog
 from service.streams.kafka.settings import KafkaSettings
-from service.streams.log import Message
-from tests.deploy.engine import base, build, docker, missing, running, until
-from tests.service.cli import ROOT
+from tests.deploy.engine import base, docker, running, until
 
 PLAIN = "docker-compose.yml"
-SECRETS = ROOT / "deploy" / "secure" / "secrets"
 CONFINED = ("--rm", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-
-
-@pytest.fixture(scope="module")
-def image():
-    if why := missing():
-        pytest.skip(why)
-    return build()
 
 
 def inside(image, code):
@@ -95,55 +82,3 @@ def test_a_stop_is_an_orderly_end(stack):
     stack.compose("stop", "detector-b")
     state = stack.state("detector-b")["State"]
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
-
-
-@pytest.fixture(scope="module")
-def closed(image):
-    subprocess.run([ROOT / "deploy" / "secure" / "make.sh"], check=True, capture_output=True)
-    with running(PLAIN, "compose.secure.yml") as stack:
-        yield stack
-
-
-def known(stack, user, **given):
-    return KafkaSettings(
-        bootstrap_servers=stack.bootstrap,
-        security_protocol="SASL_SSL",
-        sasl_username=user,
-        sasl_password_file=SECRETS / f"{user}.password",
-        ssl_ca_file=SECRETS / "ca.pem",
-        request_timeout_s=5,
-        **given,
-    )
-
-
-def test_alerts_flow_to_who_may_read_them(closed):
-    with_password = {
-        "security_protocol": "SASL_SSL",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": "notify",
-        "sasl_plain_password": (SECRETS / "notify.password").read_text().strip(),
-        "ssl_cafile": str(SECRETS / "ca.pem"),
-    }
-    reader = KafkaConsumer(
-        "telemetry.alerts.v1", bootstrap_servers=closed.bootstrap, group_id="gruard-notify", **with_password,
-        auto_offset_reset="earliest", isolation_level="read_committed", consumer_timeout_ms=240_000,
-    )  # fmt: skip
-    try:
-        assert next(reader).value.startswith(b"{")
-    except StopIteration:
-        pytest.fail(closed.logs())
-    finally:
-        reader.close()
-
-
-def test_nobody_enters_without_a_name_and_nobody_does_what_is_not_theirs(closed):
-    with pytest.raises(UnavailableError):
-        KafkaLog(KafkaSettings(bootstrap_servers=closed.bootstrap, request_timeout_s=5))
-    worker = KafkaLog(known(closed, "detector"))
-    with pytest.raises(ConfigurationError, match="refuses us"):
-        worker.append([Message(b"d", b"{}", None)])
-    worker.close()
-    fleet = KafkaLog(known(closed, "fleet"))
-    with pytest.raises(ConfigurationError, match="refuses us"):
-        fleet.written("alerts")
-    fleet.close()
