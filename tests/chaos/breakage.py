@@ -1,9 +1,11 @@
 """What an operator's accident does to topics: a flipped byte, a cut log, a topic that is gone."""
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from tests.chaos import reader
 from tests.chaos.scene import Scene
+from tests.chaos.traffic import PARTITIONS
 
 
 def corrupt(scene: Scene) -> str:
@@ -19,12 +21,27 @@ def corrupt(scene: Scene) -> str:
     return f"{key} of partition {partition}"
 
 
-def cut(scene: Scene, topic: str, before: dict[int, int] | None = None) -> None:
-    """Nothing before these offsets is there any more, by partition; by default nothing at all."""
+def cut(scene: Scene, topic: str, before: dict[int, int]) -> None:
+    """Nothing before these offsets is there any more, by partition; -1 = nothing at all."""
     admin = KafkaAdminClient(bootstrap_servers=scene.direct.split(","))
     try:
-        offsets = {TopicPartition(topic, p): at for p, at in (before or dict.fromkeys(range(6), -1)).items()}
-        admin.delete_records(offsets, timeout_ms=10_000)
+        admin.delete_records({TopicPartition(topic, p): at for p, at in before.items()}, timeout_ms=10_000)
+    finally:
+        admin.close()
+
+
+def cut_state(scene: Scene) -> None:
+    """A compacted topic can be cut by who makes it another kind for a moment, as such accidents go."""
+    topic = f"{scene.prefix}.state.v1"
+    _policy(scene, topic, "compact,delete")
+    cut(scene, topic, dict.fromkeys(range(PARTITIONS), -1))
+    _policy(scene, topic, "compact")
+
+
+def _policy(scene: Scene, topic: str, value: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=scene.direct.split(","))
+    try:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": value})])
     finally:
         admin.close()
 

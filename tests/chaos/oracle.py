@@ -1,7 +1,7 @@
 """What must come out: the same detector over the same log in one process, in one go, without Kafka, kill or commit."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from service.bundle import Bundles
@@ -35,14 +35,16 @@ class Outcome:
     rows: Mapping[str, bytes] = field(default_factory=dict)  # by device, as of the last snapshot
 
     def at(self, topic: str) -> "Outcome":
-        """The same of a topic of another name that holds the same."""
+        """The same of a topic that holds the same, and whose name is as long: rows hold it, in open alerts."""
         (old,) = {letter.topic for letter in self.letters}
+        assert len(old) == len(topic)
         alerts = {d: [_moved(value, old, topic) for value in values] for d, values in self.alerts.items()}
-        return replace(self, alerts=alerts, letters=[letter._replace(topic=topic) for letter in self.letters])
+        letters = [letter._replace(topic=topic) for letter in self.letters]
+        return Outcome(alerts, letters, {device: _moved(row, old, topic) for device, row in self.rows.items()})
 
 
 def _moved(value: bytes, old: str, new: str) -> bytes:
-    return value.replace(f'"topic":"{old}"'.encode(), f'"topic":"{new}"'.encode())
+    return value.replace(old.encode(), new.encode())
 
 
 def real_engine(settings: Settings) -> Engine:

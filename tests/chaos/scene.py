@@ -28,7 +28,7 @@ DETECTION: dict[str, dict[str, Any]] = {
     "detector": {"false_alarms_per_device_day": FALSE_ALARMS},
 }
 WORKER: dict[str, Any] = {
-    "max_records": 500, "snapshot_records": 3000, "snapshot_s": 1e6, "idle_tick_s": 1e9, "retry_s": 0.2,
+    "max_records": 1000, "snapshot_records": 3000, "snapshot_s": 1e6, "idle_tick_s": 1e9, "retry_s": 0.2,
     "retry_max_s": 1.0,
 }  # fmt: skip
 KAFKA: dict[str, Any] = {"session_timeout_s": 6, "fenced_delay_s": 1, "transaction_timeout_s": 6}
@@ -101,9 +101,10 @@ class Scene:
             time.sleep(0.05)
 
     def finish(self, slot: str = "a", **changed: Mapping[str, Any]) -> Worker:
-        """One more worker, undisturbed, until the input is read, and its orderly end."""
+        """One more worker, undisturbed, until the input is read and all is its own, and its orderly end."""
         last = self.worker(slot, **changed)
         self.until_read(last)
+        last.until(lambda: last.metrics().get('gruard_partitions{state="running"}') == PARTITIONS, "all partitions")
         assert last.terminated() == 0, last.tail()
         return last
 

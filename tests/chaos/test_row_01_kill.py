@@ -2,8 +2,6 @@
 
 import random
 import signal
-from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -12,7 +10,7 @@ from tests.chaos import verdict
 from tests.chaos.conftest import Input, Tell
 from tests.chaos.scene import Scene
 from tests.chaos.traffic import PARTITIONS
-from tests.chaos.worker import Worker
+from tests.chaos.worker import Worker, moment
 
 KILLS_SHORT, KILLS_LONG = 20, 100
 EVERY_TURN = ("polled", "stepped", "begun", "staged", "committed", "folded", "snapshot")
@@ -34,11 +32,7 @@ def recovery_s(life: Worker) -> float | None:
     restored = life.told("restored")
     if len(restored) < PARTITIONS:
         return None
-    return max(timestamp(entry) for entry in restored) - life.began
-
-
-def timestamp(entry: dict[str, Any]) -> float:
-    return datetime.fromisoformat(entry["time"]).timestamp()
+    return max(moment(entry) for entry in restored) - life.began
 
 
 def killed(scene: Scene, given: Input, tell: Tell, kills: int) -> None:

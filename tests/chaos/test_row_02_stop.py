@@ -1,4 +1,4 @@
-"""Row 2: SIGTERM in the middle of everything, also while it starts or restores; and a second one."""
+"""Row 2: SIGTERM in the middle of everything, also while it starts or restores; the last ones come twice."""
 
 import random
 import signal
@@ -7,48 +7,45 @@ import time
 from tests.chaos import verdict
 from tests.chaos.conftest import Input, Tell
 from tests.chaos.scene import Scene
+from tests.chaos.worker import Worker
 
 STOPS = 20
 EARLY = 4  # of them before everything is restored
+TWICE = 3  # more of them, each with a second signal right behind
 READ = 80_000  # by all lives together
 AT_ONCE_S = 5.0
-KILLED_TWICE = 128 + signal.SIGTERM
+AT_ONCE = 128 + signal.SIGTERM
 
 
-def test_alerts_are_byte_equal_after_20_sigterms(scene: Scene, given: Input, tell: Tell):
+def at_work(scene: Scene, goal: int) -> Worker:
+    life = scene.worker()
+    life.until(lambda: life.total("gruard_records_total") >= goal, f"{goal} records")
+    return life
+
+
+def stopped_twice(life: Worker, pause_s: float) -> int:
+    life.signal(signal.SIGTERM)
+    time.sleep(pause_s)  # else the kernel makes one signal of both
+    life.signal(signal.SIGTERM)
+    return life.ended(AT_ONCE_S)
+
+
+def test_alerts_are_byte_equal_after_20_sigterms_and_some_that_come_twice(scene: Scene, given: Input, tell: Tell):
     chance = random.Random(given.seed)
-    behind = []
     for number in range(STOPS):
-        life = scene.worker()
         if number % (STOPS // EARLY) == 1:
+            life = scene.worker()
             life.until(lambda life=life: life.told("started"), "start")
         else:
-            goal = chance.randrange(1, 2 * READ // STOPS)
-            life.until(lambda life=life, goal=goal: life.total("gruard_records_total") >= goal, f"{goal} records")
+            life = at_work(scene, chance.randrange(1, 2 * READ // STOPS))
         assert life.terminated() == 0, life.tail()
-        behind.append(scene.lag())
-    last = scene.finish()
-    assert behind[-1] > 0, "every one of them came in the middle of the work"
     replayed = sum(entry["replayed"] for entry in scene.told("restored"))
+    assert scene.lag(), "every one of them came in the middle of the work"
     assert replayed == 0, "an orderly end leaves nothing to replay"
+    codes = [stopped_twice(at_work(scene, 1000), chance.uniform(0.02, 0.1)) for _ in range(TWICE)]
+    last = scene.finish()
+    tell(2, f"SIGTERM x {STOPS}, twice x {TWICE}", seed=given.seed, exit_codes_of_twice=codes)
+    verdict.exact("02", given.seed, scene.outcome(), given.expected)
     assert {entry["result"] for entry in last.told("restored")} == {"exact"}
-    tell(2, f"SIGTERM x {STOPS}", seed=given.seed, **verdict.figures(given.expected))
-    verdict.exact("02", given.seed, scene.outcome(), given.expected)
-
-
-def test_a_second_sigterm_ends_it_at_once_and_changes_nothing(scene: Scene, given: Input, tell: Tell):
-    chance = random.Random(given.seed + 1)
-    codes = []
-    for _ in range(3):
-        life = scene.worker()
-        goal = chance.randrange(2_000, 20_000)
-        life.until(lambda life=life, goal=goal: life.total("gruard_records_total") >= goal, f"{goal} records")
-        life.signal(signal.SIGTERM)
-        time.sleep(chance.uniform(0.02, 0.1))  # else the kernel makes one signal of both
-        life.signal(signal.SIGTERM)
-        codes.append(life.ended(AT_ONCE_S))
-    assert set(codes) <= {0, KILLED_TWICE}, codes
-    assert KILLED_TWICE in codes
-    scene.finish()
-    tell(2, "SIGTERM twice", seed=given.seed + 1, exit_codes=codes)
-    verdict.exact("02", given.seed, scene.outcome(), given.expected)
+    assert set(codes) <= {0, AT_ONCE}, codes
+    assert AT_ONCE in codes

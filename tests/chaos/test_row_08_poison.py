@@ -21,7 +21,7 @@ def poisoned(kafka) -> Input:
     make_topic(kafka.bootstrap, TOPIC)
     produce(kafka.bootstrap, TOPIC, sent)
     outcome = expected(sent, TOPIC, DETECTION)
-    assert 0.48 < len(outcome.letters) / len(sent) < 0.52
+    assert 0.49 < len({letter[1:3] for letter in outcome.letters}) / len(sent) < 0.51
     return Input(SEED, TOPIC, outcome)
 
 

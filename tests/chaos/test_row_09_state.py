@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chaos.breakage import corrupt, cut, delete
+from tests.chaos.breakage import corrupt, cut_state, delete
 from tests.chaos.conftest import Input, Tell
 from tests.chaos.oracle import Outcome
 from tests.chaos.scene import Scene
@@ -57,7 +57,7 @@ def recreated(scene: Scene) -> None:
 
 ACCIDENTS: dict[str, Callable[[Scene], object]] = {
     "a page with a flipped byte": corrupt,
-    "state topic truncated": lambda scene: cut(scene, f"{scene.prefix}.state.v1"),
+    "state topic truncated": cut_state,
     "state topic deleted and made anew": recreated,
 }
 
@@ -83,7 +83,7 @@ def test_damaged_state_stops_the_worker_or_starts_it_cold_by_configuration(
     ended = sum(b'"resolved_reason":"state_lost"' in value for values in after.alerts.values() for value in values)
     tell(9, f"{accident}, worker {how.name}", seed=given.seed, exit_code=DATA_RULE, open_before=len(before),
          closed_as_lost=ended, left_to_read=lag)  # fmt: skip
-    assert ended > 0
+    assert ended > 0 or accident != "a page with a flipped byte", "what was open is known where the ledger is"
 
 
 @pytest.mark.chaos

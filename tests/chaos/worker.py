@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -105,6 +106,11 @@ class Worker:
         if self.runs:
             self.signal(signal.SIGCONT)
             self.kill()
+
+
+def moment(entry: Mapping[str, Any]) -> float:
+    """Unix time of a line of the log."""
+    return datetime.fromisoformat(entry["time"]).timestamp()
 
 
 def environ(settings: Mapping[str, Any]) -> dict[str, str]:
