@@ -155,8 +155,9 @@ class Worker:
     def _check_ends(self, poll: Poll) -> None:
         for partition in poll.ends.keys() & self._running.keys():
             if poll.ends[partition] < (position := self._running[partition].position):
+                topic, own = self._stream.place(partition)
                 raise DataRuleError(
-                    f"partition {partition}: its log ends at offset {poll.ends[partition]}, before the committed "
+                    f"{topic} partition {own}: its log ends at offset {poll.ends[partition]}, before the committed "
                     f"offset {position}; the log was made anew or cut: reset the offsets, or name another log"
                 )
 

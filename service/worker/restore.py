@@ -144,7 +144,7 @@ def restore(source: Source, partition: int) -> Slices:
             yield
     damage, hole = kept.damage(), kept.hole()
     if (damage or hole) and not source.resume:
-        raise DataRuleError(_stopped(partition, damage or hole))
+        raise DataRuleError(_stopped(source, partition, damage or hole))
     detector = source.engine.detector
     detector.open(partition)
     if damage or kept.marker is None:
@@ -155,7 +155,7 @@ def restore(source: Source, partition: int) -> Slices:
         detector.load(partition, ((key, value) for key, value in kept.pages.items() if key != breaker.KEY))
     except DataRuleError as error:
         if not changed and not source.resume:
-            raise DataRuleError(_stopped(partition, str(error))) from error
+            raise DataRuleError(_stopped(source, partition, str(error))) from error
         return _anew(source, kept, "reset" if changed else "lost")
     if hole:
         return _adopted(source, kept, "lost")
@@ -219,8 +219,9 @@ def _restored(source: Source, kept: Kept, result: RestoreResult, replayed: int) 
     return restored
 
 
-def _stopped(partition: int, what: str) -> str:
+def _stopped(source: Source, partition: int, what: str) -> str:
+    topic, own = source.stream.place(partition)
     return (
-        f"partition {partition}: {what}; worker.on_data_loss: resume goes on without it, "
+        f"{topic} partition {own}: {what}; worker.on_data_loss: resume goes on without it, "
         "counts what is lost and closes the alerts that were open"
     )
