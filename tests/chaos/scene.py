@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
+from kafka.errors import KafkaError
 
 from service.settings import Settings
 from service.streams.kafka import topics
@@ -83,10 +84,17 @@ class Scene:
         return worker
 
     def progress(self) -> dict[int, tuple[int, int]]:
-        """By partition, the committed offset and what is left to read."""
-        ends = self._group.end_offsets(self._places)
-        committed = {place: self._group.committed(place) or 0 for place in self._places}
-        return {place.partition: (committed[place], ends[place] - committed[place]) for place in self._places}
+        """By partition, the committed offset and what is left to read; waits for a broker that is away."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                ends = self._group.end_offsets(self._places)
+                committed = {place: self._group.committed(place) or 0 for place in self._places}
+                return {place.partition: (committed[place], ends[place] - committed[place]) for place in self._places}
+            except KafkaError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def lag(self) -> int:
         return sum(lag for _, lag in self.progress().values())

@@ -13,9 +13,9 @@ from tests.chaos.test_row_03_broker import at_work
 from tests.chaos.traffic import Traffic, messages
 from tests.kafka.proxy import Proxy, proxied
 
-UNAVAILABLE = 69
+UNAVAILABLE, FENCED = 69, 75
 WATCHDOG = {"watchdog_s": 5}
-CUT_S, DELAY_S, DELAYED_S = 8.0, 0.5, 15.0
+CUT_S, SHORT_CUT_S, DELAY_S, DELAYED_S = 10.0, 2.0, 0.5, 15.0
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +35,33 @@ def behind(network, tmp_path) -> Iterator[Scene]:
 
 
 @pytest.mark.chaos
-def test_a_cut_is_waited_out(behind: Scene, network, truth: Outcome, tell: Tell):
+def test_after_a_cut_beyond_the_session_timeout_a_restart_is_exact(behind: Scene, network, truth: Outcome, tell: Tell):
     _, proxy = network
     worker = at_work(behind)
     proxy.cut()
     time.sleep(CUT_S)
     proxy.heal()
+    # Longer than the session timeout: the group has gone on, so the worker leaves and is started again.
+    code = worker.ended()
+    behind.finish()
+    refused = len(worker.told("stream_unavailable")) + len(worker.told("commit_uncertain"))
+    tell(4, f"network cut for {CUT_S:g} s", seed=SEED, times_refused=refused, exit_code=code)
+    verdict.exact("04", SEED, behind.outcome(), truth)
+    assert code == FENCED
+    assert refused > 0
+
+
+@pytest.mark.chaos
+def test_a_short_cut_is_waited_out(behind: Scene, network, truth: Outcome, tell: Tell):
+    _, proxy = network
+    worker = at_work(behind)
+    proxy.cut()
+    time.sleep(SHORT_CUT_S)
+    proxy.heal()
     behind.until_read(worker)
     assert worker.terminated() == 0
-    refused = len(worker.told("stream_unavailable")) + len(worker.told("commit_uncertain"))
-    tell(4, f"network cut for {CUT_S:g} s", seed=SEED, times_refused=refused)
+    tell(4, f"network cut for {SHORT_CUT_S:g} s", seed=SEED)
     verdict.exact("04", SEED, behind.outcome(), truth)
-    assert refused > 0
 
 
 @pytest.mark.chaos
