@@ -27,7 +27,7 @@ test: $(EVERYTHING) $(KAFKA) ## every test; TESTS=tests/service/test_worker.py f
 
 chaos: $(EVERYTHING) $(KAFKA) ## the whole fault matrix against real brokers, about an hour; its table into docs/reliability.md
 	@mkdir -p out
-	@$(BIN)/python -m pytest tests/chaos -m 'chaos or not chaos' --junit-xml=out/chaos.xml; \
+	@$(BIN)/python -m pytest tests/chaos -m 'chaos or not chaos' -o junit_family=xunit1 --junit-xml=out/chaos.xml; \
 	  code=$$?; $(BIN)/python -m tests.chaos.table out/chaos.xml docs/reliability.md && exit $$code
 
 check: $(EVERYTHING) ## lint, format, types, import rules
