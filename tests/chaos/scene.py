@@ -29,7 +29,7 @@ DETECTION: dict[str, dict[str, Any]] = {
     "detector": {"false_alarms_per_device_day": FALSE_ALARMS},
 }
 WORKER: dict[str, Any] = {
-    "max_records": 1000, "snapshot_records": 3000, "snapshot_s": 1e6, "idle_tick_s": 1e9, "retry_s": 0.2,
+    "max_records": 1000, "snapshot_records": 2000, "snapshot_s": 1e6, "idle_tick_s": 1e9, "retry_s": 0.2,
     "retry_max_s": 1.0,
 }  # fmt: skip
 KAFKA: dict[str, Any] = {"session_timeout_s": 6, "fenced_delay_s": 1, "transaction_timeout_s": 6}
