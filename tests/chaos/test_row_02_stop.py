@@ -11,9 +11,10 @@ from tests.chaos.worker import Worker
 
 STOPS = 20
 EARLY = 4  # of them before everything is restored
-TWICE = 3  # more of them, each with a second signal right behind
+TWICE = 3  # more of them, each with more signals right behind the first
 READ = 80_000  # by all lives together
 AT_ONCE_S = 5.0
+IMPATIENCE_S = 0.01
 AT_ONCE = 128 + signal.SIGTERM
 
 
@@ -23,10 +24,11 @@ def at_work(scene: Scene, goal: int) -> Worker:
     return life
 
 
-def stopped_twice(life: Worker, pause_s: float) -> int:
-    life.signal(signal.SIGTERM)
-    time.sleep(pause_s)  # else the kernel makes one signal of both
-    life.signal(signal.SIGTERM)
+def stopped_impatiently(life: Worker) -> int:
+    """By signal upon signal: the kernel makes one of two that come too close, and an orderly end may be quicker."""
+    while life.runs:
+        life.signal(signal.SIGTERM)
+        time.sleep(IMPATIENCE_S)
     return life.ended(AT_ONCE_S)
 
 
@@ -42,10 +44,10 @@ def test_alerts_are_byte_equal_after_20_sigterms_and_some_that_come_twice(scene:
     replayed = sum(entry["replayed"] for entry in scene.told("restored"))
     assert scene.lag(), "every one of them came in the middle of the work"
     assert replayed == 0, "an orderly end leaves nothing to replay"
-    codes = [stopped_twice(at_work(scene, 1000), chance.uniform(0.02, 0.1)) for _ in range(TWICE)]
+    codes = [stopped_impatiently(at_work(scene, 1000)) for _ in range(TWICE)]
     last = scene.finish()
     tell(2, f"SIGTERM x {STOPS}, twice x {TWICE}", seed=given.seed, exit_codes_of_twice=codes)
     verdict.exact("02", given.seed, scene.outcome(), given.expected)
     assert {entry["result"] for entry in last.told("restored")} == {"exact"}
-    assert set(codes) <= {0, AT_ONCE}, codes
+    assert set(codes) <= {0, AT_ONCE, -signal.SIGTERM}, codes  # the last: it was orderly, and hit on its way out
     assert AT_ONCE in codes
