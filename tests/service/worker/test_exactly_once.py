@@ -68,28 +68,7 @@ def path(fed, tmp_path) -> Path:
     return Path(shutil.copy(fed, tmp_path / "gruard.db"))
 
 
-open_at_kill: list[bool] = []
-
-
-@pytest.mark.parametrize("chain", range(CHAINS))
-def test_killed_at_seeded_record_counts_nothing_changes(path, whole, chain):
-    chance = random.Random(SEED + chain)
-    span = len(fleet_messages(SEED)) // (KILLS + 1)
-    for _ in range(KILLS):
-        assert life(path).killed(f"{chance.choice(EVERY_TURN)}@{chance.randrange(span // 5, span)}")
-        open_at_kill.append(bool(outcome(path).ledger))
-    last = life(path).live()
-    assert (outcome(path), rows(path)) == whole
-    assert last.results == ["exact"] * PARTITIONS
-    assert last.replayed > 0
-
-
-def test_a_third_of_those_kills_fell_while_an_alert_was_open():
-    if len(open_at_kill) == CHAINS * KILLS:  # only when all of them ran
-        assert sum(open_at_kill) >= len(open_at_kill) / 3
-
-
-# The same with `gruard run`, as a user starts it.
+# `gruard run`, as a user starts it.
 
 
 def environment(path: Path, crash_at: str = "") -> dict[str, str]:
@@ -102,6 +81,7 @@ def environment(path: Path, crash_at: str = "") -> dict[str, str]:
             "GRUARD_HTTP__PORT": "0",
             "GRUARD_WORKER__MAX_RECORDS": "300",
             "GRUARD_WORKER__SNAPSHOT_RECORDS": "1000",
+            "GRUARD_WORKER__POLL_S": "0",
             "GRUARD_WORKER__IDLE_TICK_S": "1e6",  # the oracle has no ticks
             **({"GRUARD_CRASH_AT": crash_at} if crash_at else {}),
         }
@@ -115,8 +95,9 @@ def crashed(path: Path, crash_at: str) -> int:
     return done.returncode
 
 
-def stopped_when_caught_up(path: Path) -> int:
-    process = subprocess.Popen(cli.command("run"), env=environment(path), stderr=subprocess.DEVNULL)
+def stopped_when_caught_up(path: Path, said: Path) -> int:
+    with said.open("w") as log:
+        process = subprocess.Popen(cli.command("run"), env=environment(path), stdout=log, stderr=log)
     log = EmbeddedLog(path)
     deadline = time.monotonic() + 60
     while not _caught_up(log):
@@ -133,11 +114,35 @@ def _caught_up(log: EmbeddedLog) -> bool:
     return {partition: at.offset for partition, at in committed.items() if at} == log.ends()
 
 
-def test_gruard_run_killed_at_every_point_of_the_protocol_changes_nothing(path, whole):
+open_at_kill: list[bool] = []
+
+
+@pytest.mark.parametrize("chain", range(CHAINS))
+def test_gruard_run_killed_at_seeded_record_counts_changes_nothing(path, whole, chain, tmp_path):
+    chance = random.Random(SEED + chain)
+    span = len(fleet_messages(SEED)) // (KILLS + 1)
+    for _ in range(KILLS):
+        crash_at = f"{chance.choice(EVERY_TURN)}@{chance.randrange(span // 5, span)}"
+        assert crashed(path, crash_at) == -signal.SIGKILL, crash_at
+        open_at_kill.append(bool(outcome(path).ledger))
+    said = tmp_path / "log"
+    assert stopped_when_caught_up(path, said) == 0
+    assert (outcome(path), rows(path)) == whole
+    restored = [told for line in said.read_text().splitlines() if (told := json.loads(line))["event"] == "restored"]
+    assert [told["result"] for told in restored] == ["exact"] * PARTITIONS
+    assert sum(told["replayed"] for told in restored) > 0
+
+
+def test_a_third_of_those_kills_fell_while_an_alert_was_open():
+    if len(open_at_kill) == CHAINS * KILLS:  # only when all of them ran
+        assert sum(open_at_kill) >= len(open_at_kill) / 3
+
+
+def test_gruard_run_killed_at_every_point_of_the_protocol_changes_nothing(path, whole, tmp_path):
     for point in POINTS:
         # Two polls between two kills, so every life has something to lose and something to replay.
         assert crashed(path, point if point in ("replayed", "restored") else f"{point}:3") == -signal.SIGKILL, point
-    assert stopped_when_caught_up(path) == 0
+    assert stopped_when_caught_up(path, tmp_path / "log") == 0
     assert (outcome(path), rows(path)) == whole
 
 
