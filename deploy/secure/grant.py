@@ -44,8 +44,8 @@ RIGHTS = (
     Right("detector", "topic", f"{TOPICS}deadletters.v1", "write describe_configs"),
     Right("detector", "group", GROUP, "read"),
     Right("detector", "transactional_id", f"{GROUP}-", "write", "prefixed"),
-    # Whoever sends readings.
-    Right("fleet", "topic", f"{TOPICS}readings.v1", "write"),
+    # Whoever sends readings; to read is for `gruard fleet --resume`, which goes on after the last one.
+    Right("fleet", "topic", f"{TOPICS}readings.v1", "read write"),
     # Whoever tells people of alerts, in a group of its own.
     Right("notify", "topic", f"{TOPICS}alerts.v1", "read"),
     Right("notify", "group", f"{GROUP}-notify", "read", "prefixed"),

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import json
 import time
 from pathlib import Path
 
@@ -14,7 +15,12 @@ from service.fleet import Fleet, readings_per_second
 from service.progress import Progress
 from service.sources import load
 from service.stopping import signals
+from service.streams.log import Log
 from service.streams.opening import open_log
+
+PAUSE_MS = 3_600_000  # of a fleet that is started again: long enough to be a gap, and not a jump of every sensor
+
+DAY_S = 86400.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", metavar="TIME", help="first event time, RFC 3339; default: so that it ends about now"
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="not before the last reading in the stream, an hour later: time goes on"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -37,9 +46,11 @@ def run(arguments: argparse.Namespace) -> None:
     lasts_s = None if arguments.readings is None else arguments.readings / max(natural, 1e-9)
     speed = 1.0 if arguments.rate is None else arguments.rate / max(natural, 1e-9)
     start_ms = _start(arguments.start, lasts_s, speed)
+    log = open_log(settings, create=True)
+    if arguments.resume:
+        start_ms = max(start_ms, last(log) + PAUSE_MS)
     fleet = Fleet(arguments.devices, arguments.seed, start_ms, arguments.faults, duration_s=lasts_s)
     labels(arguments.labels, fleet)
-    log = open_log(settings, create=True)
     feeder = Feeder(fleet, log, speed, arguments.readings)
     feed(feeder, arguments.readings)
     labels(arguments.labels, fleet)  # a fleet without an end has drawn more faults since
@@ -60,8 +71,22 @@ def _start(text: str | None, lasts_s: float | None, speed: float) -> int:
             return parse_time(text)
         except ValueError as error:
             raise UsageError(f"--start {text!r}: {error}") from None
-    ahead_s = 0.0 if lasts_s is None else lasts_s * (1 - (1 / speed if speed else 0))
+    # Without an end: a day of the clock until event time has caught up with it, and would be of the future.
+    lasts_s = DAY_S * speed if lasts_s is None else lasts_s
+    ahead_s = lasts_s * (1 - (1 / speed if speed else 0))
     return time.time_ns() // 1_000_000 - int(max(ahead_s, 0) * 1000)
+
+
+def last(log: Log) -> int:
+    """Newest event time among the partitions' last readings; 0 where there is none of ours."""
+    return max((_told(log, partition, end) for partition, end in log.ends().items()), default=0)
+
+
+def _told(log: Log, partition: int, end: int) -> int:
+    try:
+        return parse_time(json.loads(log.readings(partition, max(end - 1, 0), end, 1).values[0])["time"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return 0  # an empty partition, or somebody else's message
 
 
 def labels(target: Path | None, fleet: Fleet) -> None:
