@@ -87,6 +87,9 @@ class Proxy:
         writers.clear()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # cut between the accept and now
+            writer.transport.abort()
+            return
         self._writers.add(writer)
         try:
             if self._swallows:
@@ -108,6 +111,9 @@ class Proxy:
         try:
             behind, before = await asyncio.open_connection(HOST, self.target)
         except OSError:
+            return
+        if self._server is None:
+            before.transport.abort()
             return
         self._writers.add(before)
         pumps = [asyncio.ensure_future(self._pump(reader, before)), asyncio.ensure_future(self._pump(behind, writer))]

@@ -292,13 +292,14 @@ def test_a_fenced_worker_stands_back_before_it_exits_and_a_signal_ends_the_wait(
     def fenced(*arguments: object) -> None:
         raise FencedError("kafka.slot detector-a: another worker has our name")
 
-    monkeypatch.setattr("service.host.serve", fenced)
+    monkeypatch.setattr("service.worker.loop.Worker.run", fenced)
     monkeypatch.setenv("GRUARD_STREAM__KIND", "kafka")
+    monkeypatch.setenv("GRUARD_HTTP__PORT", "0")
     monkeypatch.setenv("GRUARD_KAFKA__FENCED_DELAY_S", "0.01")
     assert main(["run"]) == 75
     said = capsys.readouterr()
     assert said.err.count("\n") == 1
-    assert '"fenced"' in said.out
+    assert '"standing_back"' in said.out
     monkeypatch.setenv("GRUARD_KAFKA__FENCED_DELAY_S", "600")
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     began = time.monotonic()
