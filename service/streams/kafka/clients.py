@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaProducer, errors
+from kafka import KafkaAdminClient, KafkaProducer, errors
 
 from service.errors import ConfigurationError, GruardError, MissingError, UnavailableError
 from service.streams.kafka.settings import KafkaSettings
@@ -92,6 +92,17 @@ def meaning(settings: KafkaSettings) -> Iterator[None]:
         yield
     except errors.KafkaError as error:
         raise explained(settings, error) from error
+
+
+@contextmanager
+def administrator(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    with meaning(settings):
+        reached(settings)
+        admin = KafkaAdminClient(**connection(settings))
+        try:
+            yield admin
+        finally:
+            admin.close()
 
 
 def explained(settings: KafkaSettings, error: BaseException) -> GruardError:

@@ -11,17 +11,16 @@ from kafka import KafkaProducer, TopicPartition, errors
 
 from service.errors import DataRuleError, FencedError, MissingError
 from service.streams.kafka import topics
-from service.streams.kafka.clients import connection, explained, meaning
+from service.streams.kafka.clients import close, connection, explained, meaning
 from service.streams.kafka.rows import headers
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.kafka.spans import Spans
+from service.streams.kafka.transactions import BACKOFF_MS, REQUEST_BYTES
 from service.streams.kafka.watchdog import Watchdog
 from service.streams.letters import PAGE, Letter, Place
 from service.streams.port import Output
 
 REPLAYED = "dlq.replayed"  # header of a record that tells a place
-REQUEST_BYTES = 16 << 20
-BACKOFF_MS = 20
 _FENCED = (errors.ProducerFencedError, errors.InvalidProducerEpochError)
 
 
@@ -97,7 +96,7 @@ class KafkaBox:
     def close(self) -> None:
         self._spans.close()
         if self._producer is not None:
-            self._producer.close(0)  # whatever is not committed by now is not to be
+            close(self._producer, 0)  # whatever is not committed by now is not to be
 
 
 def _producer(settings: KafkaSettings) -> KafkaProducer:
@@ -117,6 +116,6 @@ def _producer(settings: KafkaSettings) -> KafkaProducer:
         try:
             producer.init_transactions()  # ends what a replay that was killed had begun
         except BaseException:
-            producer.close(0)
+            close(producer, 0)
             raise
     return producer

@@ -13,7 +13,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 from service.records import Records
 from service.streams.kafka import topics
-from service.streams.kafka.clients import connection, meaning, reached
+from service.streams.kafka.clients import connection, meaning
 from service.streams.kafka.layout import Layout
 from service.streams.kafka.membership import Membership
 from service.streams.kafka.metadata import Metadata, StatePlaces
@@ -57,12 +57,11 @@ class KafkaStream:
     def _connected(self) -> Membership:
         if self._members is not None:
             return self._members
-        reached(self._settings)
-        if self._reader is None:
-            self._reader = Reader(self._settings)
         self._layout = topics.verified(self._settings)
         letters = self._settings.topic("deadletters")
         self._letters = topics.partitions(self._settings, (letters,))[letters]
+        if self._reader is None:
+            self._reader = Reader(self._settings)
         # Before the first look at an offset: whatever this slot's ghost still has open ends here.
         self._transactions.open()
         self._members = Membership(self._settings, self._layout)

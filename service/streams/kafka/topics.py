@@ -4,8 +4,7 @@ A topic that is there is looked at and never changed: where it can't carry what 
 topics belong to whoever writes to them, so a missing one is not made either.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from kafka import KafkaAdminClient, errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from service.errors import ConfigurationError, DataRuleError
-from service.streams.kafka.clients import connection, meaning, reached
+from service.streams.kafka.clients import administrator
 from service.streams.kafka.layout import Layout, missing
 from service.streams.kafka.settings import KafkaSettings
 
@@ -58,14 +57,14 @@ class Topic:
 
 def partitions(settings: KafkaSettings, names: Collection[str] | None = None) -> dict[str, int]:
     """Of these topics, or else of the inputs and all of ours, those that are there. Asks for no other right."""
-    with _admin(settings) as admin:
+    with administrator(settings) as admin:
         described = _described(admin, settings, _names(settings) if names is None else names)
         return {name: len(topic["partitions"]) for name, topic in described.items() if topic["partitions"]}
 
 
 def show(settings: KafkaSettings) -> list[Topic]:
     """Every topic as it is, and as it would be made where it is missing. Blocks for some round trips."""
-    with _admin(settings) as admin:
+    with administrator(settings) as admin:
         there = _found(admin, settings)
         return [there.get(wanted.name, wanted) for wanted in _wanted(settings, there, settings.partitions)]
 
@@ -76,7 +75,7 @@ def create(settings: KafkaSettings, partitions: int | None = None) -> list[Topic
     partitions: of our own input topic, where it is made or must agree.
     Raises DataRuleError (what is there can't be used), MissingError (a foreign input), ConfigurationError.
     """
-    with _admin(settings) as admin:
+    with administrator(settings) as admin:
         there = _found(admin, settings)
         for topic in settings.inputs:
             if topic not in there and topic != settings.topic("readings"):
@@ -93,7 +92,7 @@ def create(settings: KafkaSettings, partitions: int | None = None) -> list[Topic
 
 def verified(settings: KafkaSettings) -> Layout:
     """For a worker that starts: raises as `create` does where a topic is missing or can't be used."""
-    with _admin(settings) as admin:
+    with administrator(settings) as admin:
         there = _found(admin, settings)
         layout = Layout.of(settings, {name: found.partitions for name, found in there.items()})
         wanted = _wanted(settings, there, settings.partitions)
@@ -232,14 +231,3 @@ def _configs(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, s
     keys = {*KNOWN, *STATE}
     answer = admin.describe_configs(resources, config_filter="all")["topic"]
     return {name: {k: v["value"] for k, v in given.items() if k in keys} for name, given in answer.items()}
-
-
-@contextmanager
-def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
-    with meaning(settings):
-        reached(settings)
-        admin = KafkaAdminClient(**connection(settings))
-        try:
-            yield admin
-        finally:
-            admin.close()

@@ -4,8 +4,6 @@ A worker is a static member: when it stops, its partitions wait for it until the
 them to the others at once.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +11,7 @@ from kafka import KafkaAdminClient, TopicPartition, errors
 from kafka.admin import MemberToRemove, OffsetSpec
 
 from service.errors import InputError, UnavailableError
-from service.streams.kafka.clients import connection, meaning, reached
+from service.streams.kafka.clients import administrator
 from service.streams.kafka.settings import KafkaSettings
 
 Described = dict[str, Any]
@@ -30,7 +28,7 @@ class Member:
 
 def members(settings: KafkaSettings) -> list[Member]:
     """By slot; empty where no worker of this group runs."""
-    with _admin(settings) as admin:
+    with administrator(settings) as admin:
         group = admin.describe_groups([settings.group])[settings.group]
         committed = admin.list_group_offsets({settings.group: None})[settings.group]
         found = [_member(settings, admin, member, committed) for member in group["members"]]
@@ -40,7 +38,7 @@ def members(settings: KafkaSettings) -> list[Member]:
 def remove(settings: KafkaSettings, slot: str) -> None:
     """Raises InputError where the group has no such member."""
     name = f"{settings.group}-{slot}"
-    with _admin(settings) as admin:
+    with administrator(settings) as admin:
         leaving = MemberToRemove(group_instance_id=name, reason="removed by `gruard workers --remove`")
         answers = admin.remove_group_members(settings.group, [leaving])
     if any(answer is errors.UnknownMemberIdError for answer in answers.values()):
@@ -48,17 +46,6 @@ def remove(settings: KafkaSettings, slot: str) -> None:
     for answer in answers.values():
         if answer is not errors.NoError:
             raise UnavailableError(f"--remove {slot}: {settings.bootstrap_servers} answered {answer.__name__}")
-
-
-@contextmanager
-def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
-    with meaning(settings):
-        reached(settings)
-        admin = KafkaAdminClient(**connection(settings))
-        try:
-            yield admin
-        finally:
-            admin.close()
 
 
 def _member(settings: KafkaSettings, admin: KafkaAdminClient, member: Described, committed: Offsets) -> Member:
