@@ -94,6 +94,23 @@ class Scores:
     upper: NDArray[np.float32] | None = None
 
 
+OTHER = "other"  # in place of a class that has no bundle of its own: a closed set for metrics
+SCORE_EDGES = (0.1, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 4.0)  # of scores; 1 is the limit
+
+
+@dataclass
+class Measured:
+    """What one step showed of one class's devices. Nothing is decided by it."""
+
+    scores: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(SCORE_EDGES) + 1, np.int64))
+    score_sum: float = 0.0
+    device_s: float = 0.0  # device time that was scored, without maintenance
+    allowed: float = 0.0  # false alarms that the budget allows for it
+    present: int = 0  # sensor values
+    missing: int = 0
+    limit_log: float = 0.0  # sum over scored readings of ln(limit / limit of a newborn device)
+
+
 @dataclass
 class Outcome:
     """All that one step would change, not yet applied: `Detector.fold` applies it, dropping it undoes it."""
@@ -104,3 +121,4 @@ class Outcome:
     counts: dict[str, int]  # readings by outcome
     scores: Scores | None
     overlay: object  # the detector's own
+    measured: dict[str, Measured] = field(default_factory=dict)  # by class of the bundle, or `other`

@@ -45,11 +45,17 @@ def limits(
     """
     n = blocks.astype(np.float64)
     share = BLOCK * k / 10_000  # of the blocks that may exceed the limit
-    rank = n - np.ceil((n + 1) * (1 - share))
-    rank = np.clip(rank, 0, KEPT - 1).astype(np.intp)
+    rank = rank_of(n, k)
     limit = top[np.arange(len(top)), :, rank].astype(np.float32)
     correction = 0.3 * np.maximum(0.0, -np.log((n + 1) * share))
     return np.maximum(np.maximum(limit, floor), np.float32(1e-6)), correction.astype(np.float32)
+
+
+def rank_of(blocks: NDArray[np.float64] | np.float64, k: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Which of the largest block maxima is the limit, 0 = the largest."""
+    rank = blocks - np.ceil((blocks + 1) * (1 - BLOCK * k / 10_000))
+    kept: NDArray[np.intp] = np.clip(rank, 0, KEPT - 1).astype(np.intp)
+    return kept
 
 
 def close_block(

@@ -1,88 +1,20 @@
-"""Every Prometheus metric, declared once: prefix `gruard_`, base units, closed label sets, never a device id.
+"""What the worker tells, as Prometheus metrics: once a batch, never once a reading.
 
-The one exception to the last is `gruard_open_alert_info`, for the worst 50 open alerts. The worker tells `Metrics`
-once a batch; nothing here is called once a reading.
+Which metrics there are is declared in `declared`; here is when each of them moves.
 """
 
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.process_collector import ProcessCollector
+import numpy as np
+from numpy.typing import NDArray
 
 from service.bundle import Bundle
-from service.records import AlertRecord
-from service.telemetry.open_alerts import OpenAlerts
+from service.records import OTHER, AlertRecord, Measured
+from service.telemetry.declared import EVENTS, GRAVE, Declared
+from service.telemetry.open_alerts import Told
 from service.worker.observer import RestoreResult, Silent
-
-# 0.1 s is the goal from poll to commit, so it is an edge of its own; a factor of about 2 apart, 0.5 ms to 10 s.
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-RESTORE_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-RECORDS = (1, 4, 16, 64, 256, 1024, 2048, 4096, 8192, 16384, 65536)
-
-
-class Declared:
-    """The metrics by name and meaning; `registry` is what a scrape reads."""
-
-    def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # else every counter comes with a second series that nobody asks for
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self._declare_flow()
-        self._declare_trouble()
-        self._declare_speed()
-        self._declare_holdings()
-        self._declare_state()
-
-    def _declare_flow(self) -> None:
-        counter = partial(Counter, registry=self.registry)
-        self.records = counter("gruard_records_total", "Records polled from the stream")
-        self.readings = counter("gruard_readings_total", "Readings committed, by what became of them", ["outcome"])
-        self.alerts = counter("gruard_alert_events_total", "Alert events committed", ["kind", "event", "severity"])
-        self.dead_letters = counter("gruard_dead_letters_total", "Dead letters committed", ["reason"])
-        self.ticks = counter("gruard_idle_ticks_total", "Ticks of stream time journalled in idle partitions")
-
-    def _declare_trouble(self) -> None:
-        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
-        self.refused = counter("gruard_stream_unavailable_total", "Times the stream refused, nothing written")
-        self.superseded = counter("gruard_commits_superseded_total", "Commits too late for the group, nothing written")
-        self.uncertain = counter("gruard_commits_uncertain_total", "Commits of which only a restore can tell")
-        self.fenced = counter("gruard_fenced_total", "Times another instance owned our slot, which ends the process")
-        self.stalled = counter("gruard_stalled_total", "Times nothing got done unrefused, which ends the process")
-        self.breaker = gauge("gruard_breaker_open", "1 = too much is no reading, nothing more is read", ["partition"])
-        self.resumed = counter("gruard_breaker_resumed_total", "Partitions that went on with their breaker off")
-
-    def _declare_speed(self) -> None:
-        gauge, histogram = partial(Gauge, registry=self.registry), partial(Histogram, registry=self.registry)
-        self.batch_records = histogram("gruard_batch_records", "Records in one poll", buckets=RECORDS)
-        self.step_seconds = histogram("gruard_step_seconds", "Decoding and stepping one poll", buckets=SECONDS)
-        self.commit_seconds = histogram("gruard_commit_seconds", "One transaction", buckets=SECONDS)
-        self.lag_records = gauge("gruard_lag_records", "Records in the log not yet committed", ["partition"])
-        self.lag_seconds = gauge(
-            "gruard_lag_seconds", "Age of the last committed record while there are newer ones", ["partition"]
-        )
-        self.progress = gauge("gruard_last_progress_timestamp_seconds", "Unix time of the last round of the loop")
-
-    def _declare_holdings(self) -> None:
-        gauge = partial(Gauge, registry=self.registry)
-        self.devices = gauge("gruard_devices", "Devices with state", ["partition"])
-        self.warming = gauge("gruard_warming_devices", "Devices too young to score", ["partition"])
-        self.open = gauge("gruard_open_alerts", "Open alerts as of the last snapshot", ["kind", "severity"])
-        self.partitions = gauge("gruard_partitions", "Partitions of this worker", ["state"])
-        self.model = gauge("gruard_model_info", "Bundles served, always 1", ["name", "version", "sha256"])
-        self.build = gauge("gruard_build_info", "Version running, always 1", ["version"])
-
-    def _declare_state(self) -> None:
-        counter, histogram = partial(Counter, registry=self.registry), partial(Histogram, registry=self.registry)
-        self.snapshots = counter("gruard_snapshots_total", "Snapshots committed")
-        self.snapshot_pages = counter("gruard_snapshot_pages_total", "Pages written by snapshots")
-        self.snapshot_bytes = counter("gruard_snapshot_bytes_total", "Bytes written by snapshots")
-        self.restores = counter("gruard_restores_total", "Partitions restored", ["result"])
-        self.restore_seconds = histogram("gruard_restore_seconds", "Restoring one partition", buckets=RESTORE_SECONDS)
-        self.replayed = counter("gruard_replayed_records_total", "Records replayed by restores")
-        self.lost = counter("gruard_lost_records_total", "Records that retention removed before they were read")
 
 
 class Metrics(Silent):
@@ -97,18 +29,32 @@ class Metrics(Silent):
     ) -> None:
         self._metrics, self._clock, self._ledger = Declared(), clock, open_alerts
         self.registry = self._metrics.registry
-        self._open_alerts = OpenAlerts()
-        self.registry.register(self._open_alerts)
+        self._open_alerts = self._metrics.worst
         self._restoring: set[int] = set()
         self._running: set[int] = set()
         self._parked: set[int] = set()
         self._arrivals: dict[int, int] = {}
         self._summaries: dict[int, Mapping[str, int]] = {}
-        self._told_open: set[str] = set()
+        self._sensors: dict[str, set[str]] = {OTHER: set()}  # of each class that has a bundle of its own
         self._metrics.build.labels(version).set(1)
         for bundle in bundles:
             manifest = bundle.manifest
             self._metrics.model.labels(manifest.name, manifest.version, manifest.sha256[:12]).set(1)
+            if not manifest.universal:
+                self._sensors.setdefault(manifest.name, set()).update(s.name for s in manifest.sensors if s.scored)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Every class is there from the start, at nothing, so that what comes first is a rise as well."""
+        self.measured({name: Measured() for name in self._sensors})
+        for name, sensors in self._sensors.items():
+            self._metrics.class_devices.labels(name).set(0)
+            for kind, severity in GRAVE:
+                self._metrics.open.labels(name, kind, severity).set(0)
+            for sensor in sorted(sensors) or [OTHER]:
+                self._metrics.opened.labels(name, sensor)
+        for kind, event, severity in EVENTS:
+            self._metrics.alerts.labels(kind, event, severity)
 
     def turned(self) -> None:
         self._metrics.progress.set_to_current_time()
@@ -126,17 +72,50 @@ class Metrics(Silent):
         for (kind, event, severity), count in Tally((a.kind, a.event, a.severity) for a in alerts).items():
             self._metrics.alerts.labels(kind, event, severity).inc(count)
         for alert in alerts:
-            self._open_alerts.hear(partition, alert.value)
+            self._hear(self._open_alerts.hear(partition, alert.value))
+        if alerts:
+            self._tell_open()
+
+    def _hear(self, told: Told) -> None:
+        if (told.event, told.kind) == ("opened", "process") and told.severity != "info":
+            name = self._class(told.model.name)
+            sensor = told.sensor if told.sensor in self._sensors[name] else OTHER
+            self._metrics.opened.labels(name, sensor).inc()
+
+    def _class(self, model: str) -> str:
+        return model if model in self._sensors else OTHER
 
     def dead_letters(self, reasons: Mapping[str, int]) -> None:
         for reason, count in reasons.items():
             self._metrics.dead_letters.labels(reason).inc(count)
+
+    def measured(self, by_class: Mapping[str, Measured]) -> None:
+        for name, seen in by_class.items():
+            self._metrics.score.add(seen.scores, seen.score_sum, name)
+            self._metrics.device_seconds.labels(name).inc(seen.device_s)
+            self._metrics.allowed.labels(name).inc(seen.allowed)
+            self._metrics.values.labels(name, "present").inc(seen.present)
+            self._metrics.values.labels(name, "missing").inc(seen.missing)
+            if scored := int(seen.scores.sum()):
+                self._metrics.limit_ratio.labels(name).set(np.exp(seen.limit_log / scored))
+
+    def waited(self, event_s: NDArray[np.float64], arrival_s: NDArray[np.float64]) -> None:
+        self._metrics.end_to_end.observe(np.maximum(event_s, 0.0))  # a clock that is ahead has not waited
+        self._metrics.delivery.observe(np.maximum(arrival_s, 0.0))
 
     def stepped(self, seconds: float, records: int) -> None:
         self._metrics.step_seconds.observe(seconds)
 
     def committed(self, seconds: float, records: int) -> None:
         self._metrics.commit_seconds.observe(seconds)
+        self._metrics.committed.inc(records)
+        self._metrics.transactions.labels("committed").inc()
+
+    def finished(self, seconds: float, records: int) -> None:
+        self._metrics.batch_seconds.observe(seconds)
+
+    def rebalanced(self) -> None:
+        self._metrics.rebalances.inc()
 
     def lag(self, partition: int, records: int, arrival_ms: int | None) -> None:
         if arrival_ms is not None:
@@ -158,7 +137,7 @@ class Metrics(Silent):
         self._summaries[partition] = counts
         self._metrics.devices.labels(str(partition)).set(counts.get("devices", 0))
         self._metrics.warming.labels(str(partition)).set(counts.get("warming", 0))
-        self._tell_open()
+        self._tell_classes()
 
     def restoring(self, partition: int) -> None:
         self._move(partition, self._restoring)
@@ -169,8 +148,10 @@ class Metrics(Silent):
         self._metrics.restores.labels(result).inc()
         self._metrics.restore_seconds.observe(seconds)
         self._metrics.replayed.inc(replayed)
+        self._open_alerts.forget(partition)
         for value in self._ledger(partition).values():
             self._open_alerts.hear(partition, value)
+        self._tell_open()
 
     def parked(self, partition: int) -> None:
         self._move(partition, self._parked)
@@ -194,21 +175,26 @@ class Metrics(Silent):
         ):
             gauge.remove_by_labels({"partition": str(partition)})
         self._tell_open()
+        self._tell_classes()
 
     def lost_records(self, partition: int, records: int) -> None:
         self._metrics.lost.inc(records)
 
     def unavailable(self, reason: str, retry_s: float) -> None:
         self._metrics.refused.inc()
+        self._metrics.transactions.labels("refused").inc()
 
     def superseded(self, reason: str) -> None:
         self._metrics.superseded.inc()
+        self._metrics.transactions.labels("superseded").inc()
 
     def uncertain(self, reason: str, retry_s: float) -> None:
         self._metrics.uncertain.inc()
+        self._metrics.transactions.labels("uncertain").inc()
 
     def fenced(self, reason: str) -> None:
         self._metrics.fenced.inc()
+        self._metrics.transactions.labels("fenced").inc()
 
     def stalled(self, reason: str) -> None:
         self._metrics.stalled.inc()
@@ -223,10 +209,17 @@ class Metrics(Silent):
 
     def _tell_open(self) -> None:
         """What has gone is told as 0, not taken away: a scrape in between would see alerts that come and go."""
-        tally = Tally(dict.fromkeys(self._told_open, 0))
+        tally: Tally[tuple[str, str, str]] = Tally()
+        for (model, kind, severity), count in self._open_alerts.tally.items():
+            tally[self._class(model), kind, severity] += count
+        for labels, count in tally.items():
+            self._metrics.open.labels(*labels).set(count)
+        for type_, count in self._open_alerts.types.items():
+            self._metrics.open_types.labels(type_).set(count)
+
+    def _tell_classes(self) -> None:
+        tally = Tally(dict.fromkeys(self._sensors, 0))
         for counts in self._summaries.values():
-            tally.update({name: count for name, count in counts.items() if name.startswith("open/")})
-        self._told_open = set(tally)
+            tally.update({name[6:]: count for name, count in counts.items() if name.startswith("class/")})
         for name, count in tally.items():
-            _, kind, severity = name.split("/")
-            self._metrics.open.labels(kind, severity).set(count)
+            self._metrics.class_devices.labels(name).set(count)

@@ -129,7 +129,7 @@ class Worker:
         self._observer.turned()
 
     def _work(self, poll: Poll) -> None:
-        reach = self._around.crash.reach
+        reach, began = self._around.crash.reach, self._around.monotonic()
         self._check_ends(poll)
         batches = [records for records in poll.records if self._reads(records.partition)]
         self._count(batches)
@@ -141,6 +141,8 @@ class Worker:
         staged = self._stager.staged(steps, self._due(), self._running)
         # 4. Fold only what is committed.
         self._commit(staged)
+        if batches:
+            self._observer.finished(self._around.monotonic() - began, sum(map(len, batches)))
         self._tell_lag(poll)
 
     def _change(self, events: Sequence[Assigned | Revoked | Lost]) -> None:
@@ -148,6 +150,7 @@ class Worker:
         self._leave(self._running.keys() & revoked)
         for event in events:
             self._assignment.apply(event)
+        self._observer.rebalanced()
 
     def _reads(self, partition: int) -> bool:
         return partition in self._running and self._running[partition].breaker.trip is None
@@ -198,7 +201,8 @@ class Worker:
         self._stream.commit(staged.transaction)
         reach("committed")
         ended = self._around.monotonic()
-        settle(staged, self._running, self._engine.detector, self._around.clock())
+        now_ms = self._around.clock()
+        settle(staged, self._running, self._engine.detector, now_ms)
         for snapshot in staged.snapshots:
             running = self._running[snapshot.partition]
             running.due_records = self._settings.snapshot_records
@@ -206,7 +210,7 @@ class Worker:
         reach("folded")
         if staged.snapshots:
             reach("snapshot")
-        self._tell(staged, ended - started)
+        self._tell(staged, ended - started, now_ms)
 
     def _restore(self) -> None:
         ends = self._around.monotonic() + AT_ONCE_S
@@ -229,26 +233,28 @@ class Worker:
         except UnavailableError as error:
             self._observer.unavailable(str(error), 0.0)
 
-    def _tell(self, staged: Staged, seconds: float) -> None:
+    def _tell(self, staged: Staged, seconds: float, now_ms: int) -> None:
         self._observer.committed(seconds, sum(len(step.records or ()) for step in staged.steps))
         for partition, adoption in staged.adoptions.items():
             self._observer.alerts(partition, adoption.alerts)
         for partition, trip in staged.resumed.items():
             self._observer.resumed(partition, trip.offset)
         for step in staged.steps:
-            self._tell_step(step)
+            self._tell_step(step, now_ms)
         for snapshot in staged.snapshots:
             self._observer.snapshot(snapshot.partition, snapshot.written, snapshot.size)
             self._observer.summary(snapshot.partition, self._engine.detector.summary(snapshot.partition))
 
-    def _tell_step(self, step: Step) -> None:
+    def _tell_step(self, step: Step, now_ms: int) -> None:
         counts, reasons = Counter(step.outcome.counts), Counter(reject.reason for reject in step.outcome.rejects)
         if step.readings:
             counts.update(step.readings.counts)
             reasons.update(reject.reason for reject in step.readings.rejects)
+            self._observer.waited((now_ms - step.readings.times) / 1000, (now_ms - step.readings.arrivals) / 1000)
         self._observer.readings(step.partition, counts)
         self._observer.alerts(step.partition, step.outcome.alerts)
         self._observer.dead_letters(reasons)
+        self._observer.measured(step.outcome.measured)
         if step.entry:
             self._observer.ticked(step.partition)
         if step.breaker and step.breaker.trip:

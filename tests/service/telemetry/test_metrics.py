@@ -3,15 +3,19 @@
 import json
 import re
 
+import numpy as np
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.records import AlertRecord
+from service.bundle import Bundles
+from service.records import SCORE_EDGES, AlertRecord, Measured
 from service.telemetry.metrics import Metrics
 from service.telemetry.open_alerts import NAME, WORST
+from tests.service.real import MODELS
 
 ALLOWED = {
-    "outcome", "kind", "event", "severity", "reason", "partition", "state", "result", "name", "version", "sha256", "le",
+    "class", "outcome", "kind", "event", "severity", "reason", "partition", "sensor", "state", "type", "result",
+    "name", "version", "sha256", "le",
 }  # fmt: skip
 
 
@@ -32,16 +36,30 @@ def alert(number: int = 1, event: str = "opened", severity: str = "warning", sco
     told = {
         "alert_id": f"id-{number}",
         "event": event,
+        "kind": "process",
         "device_id": f"pump-{number}",
         "type": "level",
         "severity": severity,
         "score_max": score,
+        "contributions": [{"sensor": "flow", "share": 1.0}],
+        "model": {"name": "pump", "version": "1"},
     }
     return AlertRecord(f"pump-{number}", f"id-{number}", event, 1, "process", severity, 0, json.dumps(told).encode())
 
 
+def shipped():
+    return Bundles(MODELS, "universal").all()
+
+
+def measured() -> Measured:
+    scores = np.zeros(len(SCORE_EDGES) + 1, np.int64)
+    scores[[0, 5, -1]] = 6, 1, 1
+    return Measured(scores, 9.5, 40.0, 0.25, 50, 6, 8 * np.log(1.5))
+
+
 def played() -> Metrics:
-    metrics = Metrics(version="1.2.3", clock=lambda: 100.0)
+    metrics = Metrics(shipped(), version="1.2.3", clock=lambda: 100.0)
+    metrics.rebalanced()
     metrics.restoring(0)
     metrics.restored(0, "exact", 5, 0.1)
     metrics.polled(10)
@@ -49,10 +67,13 @@ def played() -> Metrics:
     metrics.readings(0, {"stepped": 8, "late": 2})
     metrics.alerts(0, [alert()])
     metrics.dead_letters({"schema": 3})
+    metrics.measured({"pump": measured()})
+    metrics.waited(np.array([-3.0, 0.5, 7.0]), np.array([0.2, 0.3]))
     metrics.committed(0.002, 10)
+    metrics.finished(0.02, 10)
     metrics.lag(0, 7, 95_000)
     metrics.snapshot(0, 3, 4096)
-    metrics.summary(0, {"devices": 4, "warming": 1, "open/process/warning": 1})
+    metrics.summary(0, {"devices": 4, "warming": 1, "class/pump": 3, "class/other": 1})
     metrics.ticked(0)
     metrics.unavailable("locked", 1.0)
     metrics.superseded("late")
@@ -92,7 +113,12 @@ def test_what_the_worker_tells_is_what_a_scrape_sees():
     assert value(metrics, "gruard_lag_records", partition="0") == 7
     assert value(metrics, "gruard_lag_seconds", partition="0") == 5
     assert value(metrics, "gruard_devices", partition="0") == 4
-    assert value(metrics, "gruard_open_alerts", kind="process", severity="warning") == 1
+    assert value(metrics, "gruard_class_devices", **{"class": "pump"}) == 3
+    assert value(metrics, "gruard_open_alerts", **{"class": "pump", "kind": "process", "severity": "warning"}) == 1
+    assert value(metrics, "gruard_open_alert_types", type="level") == 1
+    assert value(metrics, "gruard_opened_alerts_total", **{"class": "pump", "sensor": "flow"}) == 1
+    assert value(metrics, "gruard_committed_records_total") == 10
+    assert value(metrics, "gruard_rebalances_total") == 1
     assert value(metrics, "gruard_partitions", state="running") == 1
     assert value(metrics, "gruard_restores_total", result="exact") == 1
     assert value(metrics, "gruard_build_info", version="1.2.3") == 1
@@ -129,8 +155,57 @@ def test_an_empty_poll_is_no_batch():
 
 def test_alerts_that_are_over_are_told_as_none_open():
     metrics = played()
-    metrics.summary(0, {"devices": 4})
-    assert value(metrics, "gruard_open_alerts", kind="process", severity="warning") == 0
+    metrics.alerts(0, [alert(event="resolved")])
+    assert value(metrics, "gruard_open_alerts", **{"class": "pump", "kind": "process", "severity": "warning"}) == 0
+    assert value(metrics, "gruard_open_alert_types", type="level") == 0
+
+
+def test_an_alert_that_grows_worse_is_open_once():
+    metrics = played()
+    metrics.alerts(0, [alert(event="escalated", severity="critical")])
+    found = {dict(labels)["severity"]: count for (name, labels), count in scraped(metrics).items()
+             if name == "gruard_open_alerts" and count}  # fmt: skip
+    assert found == {"critical": 1}
+    assert value(metrics, "gruard_opened_alerts_total", **{"class": "pump", "sensor": "flow"}) == 1
+
+
+def test_what_a_step_showed_is_told_by_class():
+    metrics, pump = played(), {"class": "pump"}
+    assert value(metrics, "gruard_score_count", **pump) == 8
+    assert value(metrics, "gruard_score_sum", **pump) == 9.5
+    below = [value(metrics, "gruard_score_bucket", le=str(float(edge)), **pump) for edge in SCORE_EDGES]
+    assert below == [6, 6, 6, 6, 6, 7, 7, 7, 7, 7]
+    assert value(metrics, "gruard_scored_device_seconds_total", **pump) == 40
+    assert value(metrics, "gruard_allowed_false_alarms_total", **pump) == 0.25
+    assert value(metrics, "gruard_sensor_values_total", state="missing", **pump) == 6
+    assert abs(value(metrics, "gruard_limit_ratio", **pump) - 1.5) < 1e-9
+    assert value(metrics, "gruard_score_count", **{"class": "fan"}) == 0
+
+
+def test_waits_are_told_in_seconds_and_a_clock_that_is_ahead_has_not_waited():
+    metrics = played()
+    assert value(metrics, "gruard_end_to_end_seconds_count") == 3
+    assert value(metrics, "gruard_end_to_end_seconds_sum") == 7.5
+    assert value(metrics, "gruard_end_to_end_seconds_bucket", le="0.5") == 2
+    assert value(metrics, "gruard_arrival_to_commit_seconds_count") == 2
+
+
+def test_a_class_or_a_sensor_that_no_bundle_has_is_told_as_other():
+    metrics = Metrics(shipped())
+    strange = alert()
+    told = json.loads(strange.value) | {"model": {"name": "<script>"}, "contributions": [{"sensor": "\x00"}]}
+    metrics.alerts(0, [strange._replace(value=json.dumps(told).encode())])
+    assert value(metrics, "gruard_opened_alerts_total", **{"class": "other", "sensor": "other"}) == 1
+    assert value(metrics, "gruard_open_alerts", **{"class": "other", "kind": "process", "severity": "warning"}) == 1
+
+
+def test_alerts_that_the_budget_is_not_meant_for_are_not_set_against_it():
+    metrics = Metrics(shipped())
+    change, silent = alert(severity="info"), alert()
+    told = json.loads(silent.value) | {"kind": "data_quality"}
+    metrics.alerts(0, [change, silent._replace(kind="data_quality", value=json.dumps(told).encode())])
+    opened = {count for (name, _), count in scraped(metrics).items() if name == "gruard_opened_alerts_total"}
+    assert opened == {0}
 
 
 def test_a_partition_that_left_is_gone_from_every_metric():

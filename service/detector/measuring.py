@@ -1,0 +1,86 @@
+"""What one step showed of each class's devices, as sums: scores, device time, sensor values, limits.
+
+It only looks at what was scored and decides nothing. Chunks are kept as they come and summed once a step and table,
+so a reading costs no Python of its own.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.detector.limits import rank_of
+from service.detector.resolve import Group
+from service.detector.scored import Scored
+from service.detector.scoring import NOTHING
+from service.detector.tables import TableRules
+from service.manifest import Manifest
+from service.records import OTHER, SCORE_EDGES, Measured
+
+EDGES = np.log(np.array(SCORE_EDGES))  # of the evidence: ln is monotonic, so no reading's score is worked out
+LEAST = np.float32(1e-6)  # no limit is below it
+
+Floats = NDArray[np.float32]
+
+
+class Chunk(NamedTuple):
+    """What is left of a scored chunk after the next one took its buffers."""
+
+    evidence: Floats  # (m,)
+    learn: Floats  # (m,) 0 = in maintenance
+    k: NDArray[np.float64]  # (m,) false alarms per 10,000 readings
+    limit: Floats  # (m, J)
+    rows: NDArray[np.intp]  # (m,)
+
+
+class Meter:
+    """Of one step of one partition."""
+
+    def __init__(self, by_class: dict[str, Measured]) -> None:
+        """by_class: filled."""
+        self._by_class = by_class
+        self._chunks: list[Chunk] = []
+
+    def add(self, scored: Scored) -> None:
+        learn = scored.bucket.learn[: len(scored.picked)].copy()
+        self._chunks.append(Chunk(scored.judged.evidence, learn, scored.k, scored.limit, scored.rows))
+
+    def close(self, group: Group, rules: TableRules) -> None:
+        """The group's chunks are all there."""
+        if not self._chunks:
+            return
+        evidence, learn, k, limit, rows = map(np.concatenate, zip(*self._chunks, strict=True))
+        self._chunks = []
+        layout = group.work.table.layout
+        found = self._by_class.setdefault(served_class(layout.bundle.manifest), Measured())
+        count_values(found, group, len(layout.bundle.manifest.sensors))
+        scored = evidence != NOTHING
+        evidence, k = evidence[scored], k[scored]
+        found.scores += np.bincount(np.searchsorted(EDGES, evidence), minlength=len(EDGES) + 1)
+        found.score_sum += float(np.exp(evidence, dtype=np.float64).sum())
+        seeds = layout.newborn["top"].astype(np.float32), int(layout.newborn["blocks"])
+        found.limit_log += float(moved(limit[scored], k, seeds, layout.plan.evidence).sum())
+        counted = learn[scored] > 0
+        found.device_s += float(rules.period(group.work.columns, rows[scored][counted]).sum())
+        found.allowed += float(k[counted].sum()) / 10_000
+
+
+def served_class(manifest: Manifest) -> str:
+    """Devices that the universal bundle serves may call themselves anything: they are counted together."""
+    return OTHER if manifest.universal else manifest.name
+
+
+def count_values(found: Measured, group: Group, sensors: int) -> None:
+    """Of all the group's readings. sensors: of its bundle, 0 = each device has its own."""
+    present = int(np.isfinite(group.values).sum())
+    expected = sensors * len(group.at) if sensors else int(group.sensors.sum())
+    found.present += present
+    found.missing += max(expected - present, 0)
+
+
+def moved(limit: Floats, k: NDArray[np.float64], seeds: tuple[Floats, int], evidence: list[int]) -> Floats:
+    """(m,) ln of each reading's limits over those that a newborn device has at the same K, mean over strengths."""
+    top, blocks = seeds
+    born = np.maximum(top[:, rank_of(np.float64(blocks), k)].T, LEAST)
+    ratio: Floats = np.log(limit[:, evidence] / born[:, evidence]).mean(axis=1)
+    return ratio
