@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from service.detector.rules import AlertsSettings, DetectorSettings, Section
+from service.notify.settings import NotifySettings
 from service.streams.kafka.settings import KafkaSettings
 from service.worker.settings import WorkerSettings
 
@@ -52,8 +53,18 @@ class ModelsSettings(Section):
 
 
 class HttpSettings(Section):
-    host: str = Field("127.0.0.1", description="address that metrics and health answer on; 0.0.0.0 = all")
+    host: str = Field("127.0.0.1", description="address that API, metrics and health answer on; 0.0.0.0 = all")
     port: int = Field(8080, ge=0, le=65535, description="0 = any free one")
+    token_file: Path | None = Field(
+        None, description="file that holds the token which the API asks for; without one it answers on loopback alone"
+    )
+    recent_devices: int = Field(
+        500, ge=0, le=10_000, description="devices whose last readings are kept in memory for API and console"
+    )
+    recent_readings: int = Field(
+        300, ge=1, le=10_000, description="of each of them; a reading takes 24 bytes and 12 more a sensor"
+    )
+    recent_alerts: int = Field(1000, ge=0, le=100_000, description="resolved alerts that are kept in memory")
 
 
 class LoggingSettings(Section):
@@ -73,4 +84,5 @@ class Settings(Section):
     alerts: AlertsSettings = AlertsSettings()
     worker: WorkerSettings = WorkerSettings()
     http: HttpSettings = HttpSettings()
+    notify: NotifySettings = NotifySettings()
     logging: LoggingSettings = LoggingSettings()

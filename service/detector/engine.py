@@ -15,16 +15,21 @@ from service.bundle import Bundles
 from service.detector.cutting import device_of_record, no_readings, slices
 from service.detector.deadlines import fire
 from service.detector.devices import ALERTING, Table, row_bytes
+from service.detector.measuring import Meter, served_class
 from service.detector.merging import Merger
 from service.detector.order import VOUCHERS
 from service.detector.partition import Overlay, Partition, table_key
 from service.detector.publishing import Publisher
 from service.detector.resolve import Resolver
+from service.detector.roster import Roster, rosters
 from service.detector.rules import AlertsSettings, DetectorSettings
+from service.detector.scored import Scored
 from service.detector.scores import ScoreSheet
+from service.detector.seen import Watcher
 from service.detector.step import Batch, step_group
 from service.detector.tables import TableRules, by_class
 from service.detector.telling import Teller
+from service.detector.watched import Sighting
 from service.records import Outcome, Readings, Reject
 
 SCORING = 1  # raise it when the same readings would score otherwise: it is part of the fingerprint
@@ -44,8 +49,10 @@ class Detector:
         patterns: Mapping[str, str],
         scores: bool = False,
         dead_letter_late: bool = False,
+        watcher: Watcher | None = None,
     ) -> None:
         self._bundles, self._settings, self._alerts = bundles, rules, alerts
+        self._watcher = watcher
         self._patterns = dict(patterns)
         self._resolver = Resolver(bundles, patterns, rules.max_devices)
         self._scores, self._dead_letter_late = scores, dead_letter_late
@@ -105,6 +112,8 @@ class Detector:
         overlay = outcome.overlay
         assert isinstance(overlay, Overlay)
         overlay.fold()
+        if self._watcher is not None and overlay.seen:
+            self._watcher.folded(outcome.partition, overlay.seen)
 
     def _needs_slicing(self, partition: Partition, readings: Readings) -> bool:
         room = self._settings.max_devices - len(partition.codes)
@@ -139,12 +148,22 @@ class Detector:
             error = f"class {readings.classes[at]!r} has no model and models.default names none; add a bundle"
             teller.rejects.append(Reject(int(readings.record[at]), readings.elements.get(at), "no-model", error))
         skew_ms = int(self._settings.max_clock_skew_s * 1000)
-        batch = Batch(
-            readings, readings.times.copy(), stream, skew_ms, counts, sheet.add if sheet is not None else None
-        )
+        collect = self._collectors(overlay, readings, sheet)
+        batch = Batch(readings, readings.times.copy(), stream, skew_ms, counts, Meter(overlay.measured), collect)
         self._rules_of_all(overlay.partition, teller)
         for group in resolved.groups:
             step_group(group, batch, teller.rules[group.work.table.key], teller)
+
+    def _collectors(
+        self, overlay: Overlay, readings: Readings, sheet: ScoreSheet | None
+    ) -> list[Callable[[Scored], None]]:
+        """Those who are told of each chunk that was scored."""
+        told: list[Callable[[Scored], None]] = [sheet.add] if sheet is not None else []
+        if self._watcher is not None and readings.devices:
+            chosen = self._watcher.chosen(readings.devices)
+            if chosen.any():
+                told.append(Sighting(chosen, readings.labels, overlay.partition.signatures, overlay.seen).add)
+        return told
 
     def _fire(self, overlay: Overlay, stream: NDArray[np.int64], teller: Teller) -> None:
         self._rules_of_all(overlay.partition, teller)
@@ -190,6 +209,7 @@ class Detector:
             counts={name: count for name, count in counts.items() if count},
             scores=ScoreSheet.joined(sheets) if sheets else None,
             overlay=overlay,
+            measured=overlay.measured,
         )
 
     # Snapshots.
@@ -259,13 +279,21 @@ class Detector:
             if device is not None
         }
 
+    def rosters(self) -> list[Roster]:
+        """Every device, by partition and table; copies, so that the detector may go on."""
+        return [roster for own in self._partitions.values() for roster in rosters(own)]
+
+    def devices(self) -> int:
+        return sum(len(own.codes) for own in self._partitions.values())
+
     def summary(self, partition: int) -> dict[str, int]:
-        """Devices, those still warming up, and open alerts by `open/<kind>/<severity>`."""
+        """Devices, those still warming up, devices by `class/<class>`, open alerts by `open/<kind>/<severity>`."""
         own = self._partitions[partition]
         tally = Counter({"devices": len(own.codes)})
         for table in own.tables:
             warm_up = max(table.layout.bundle.manifest.warm_up, 1)
             tally["warming"] += sum(int((table.columns["count"][slots] < warm_up).sum()) for slots in table.alive())
+            tally[f"class/{served_class(table.layout.bundle.manifest)}"] += len(table.ids) - len(table.free)
             tally.update(f"open/{a.kind}/{a.severity}" for case in table.cases.values() for a in case.open())
         return dict(tally)
 

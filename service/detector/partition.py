@@ -13,7 +13,9 @@ from service.bundle import Bundle
 from service.detector.devices import NEVER, Layout, Table, Work, mapped
 from service.detector.directory import Directory
 from service.detector.order import StreamTime
+from service.detector.seen import Seen
 from service.manifest import WIDTHS
+from service.records import Measured
 
 SLOT_BITS = 32  # a device's code is its table's number and its slot
 SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -92,6 +94,8 @@ class Overlay:
         self.gone: set[str] = set()  # forgotten or moved; `codes` tells those that are back
         self._more = 0  # devices born less devices forgotten
         self.pending: dict[str, Pending | None] = {}
+        self.seen: list[Seen] = []  # of watched devices
+        self.measured: dict[str, Measured] = {}  # by class: what the step showed
 
     def find(self, devices: Sequence[str]) -> NDArray[np.int64]:
         """(n,) codes; -1 = not known."""

@@ -26,6 +26,7 @@ class Scored:
     event: NDArray[np.bool_]
     ends_block: NDArray[np.bool_]
     extrapolated: NDArray[np.bool_]
+    k: NDArray[np.float64]  # (m,) false alarms per 10,000 readings that its limit is set for
 
     @property
     def rows(self) -> NDArray[np.intp]:

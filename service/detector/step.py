@@ -4,7 +4,7 @@ Everything is done on `Work` rows; nothing here knows of other tables or of what
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service.detector.devices import ALERTING, CASE, NEVER, SILENT, Work
 from service.detector.limits import BLOCK, close_block, limits
+from service.detector.measuring import Meter
 from service.detector.model import CHUNK, Bucket
 from service.detector.order import digest, waves
 from service.detector.resolve import Group
@@ -35,7 +36,8 @@ class Batch:
     stream: NDArray[np.int64]  # (records,) stream time at each record
     skew_ms: int
     counts: Counter[str]
-    collect: Callable[[Scored], None] | None  # told of each chunk that was scored, where somebody asked
+    meter: Meter
+    collect: Sequence[Callable[[Scored], None]]  # told of each chunk that was scored
 
 
 def step_group(group: Group, batch: Batch, rules: TableRules, teller: Teller) -> None:
@@ -45,6 +47,7 @@ def step_group(group: Group, batch: Batch, rules: TableRules, teller: Teller) ->
         accepted = _admit(group, wave, batch, rules, teller)
         for start in range(0, len(accepted), CHUNK):
             _step_chunk(group, accepted[start : start + CHUNK], batch, rules, teller)
+    batch.meter.close(group, rules)
 
 
 def _admit(group: Group, wave: NDArray[np.intp], batch: Batch, rules: TableRules, teller: Teller) -> NDArray[np.intp]:
@@ -146,8 +149,9 @@ def _step_chunk(group: Group, picked: NDArray[np.intp], batch: Batch, rules: Tab
     held = out.held[:count]
     troubled |= rules.held_too_long(held, columns["count"][rows]).any(axis=1)
     _tell(scored, outside, troubled, rules, teller)
-    if batch.collect is not None:
-        batch.collect(scored)
+    batch.meter.add(scored)
+    for collect in batch.collect:
+        collect(scored)
 
 
 def _fill(
@@ -225,7 +229,7 @@ def _score(
     event = (judged.evidence >= 0) & (since > rules.hold_off)
     columns["since"][rows] = np.where(event, 0, np.minimum(since, 65534) + 1)
     return Scored(
-        group, picked, times, values, bucket, judged, strength, limit, terms, event, ends_block, correction > 0
+        group, picked, times, values, bucket, judged, strength, limit, terms, event, ends_block, correction > 0, k
     )
 
 

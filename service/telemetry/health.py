@@ -1,22 +1,9 @@
-"""/metrics, /livez, /readyz and /startupz on a port of their own, each answered on a thread of its own.
+"""How the worker is, in the words that /livez, /readyz and /startupz say."""
 
-A handler only reads what the worker has told: it never touches the stream, so a slow scraper slows nobody.
-"""
-
-import errno
-import json
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
-
-from service.errors import UnavailableError
-from service.settings import HttpSettings
 from service.worker.observer import RestoreResult, Silent
 
 STALLED_S = 30.0  # a round of the loop takes a tenth of a second; a restore slice some seconds
@@ -75,6 +62,10 @@ class Vitals(Silent):
         """A worker to which a group gives nothing has started all the same, and is one to step in."""
         return "" if self._has_turned or self._holds() else "no partition assigned yet"
 
+    def partitions(self) -> tuple[int, int]:
+        """Running and restoring ones."""
+        return len(self._running), len(self._restoring)
+
     def _holds(self) -> bool:
         return bool(self._running or self._restoring)
 
@@ -88,78 +79,3 @@ class Vitals(Silent):
         if self._tripped:
             return "; ".join(self._tripped[partition] for partition in sorted(self._tripped))
         return "" if self._holds() else "no partition assigned"
-
-
-class HealthServer:
-    """Listens from the moment it is made, answers until closed. Raises UnavailableError when the port is taken."""
-
-    def __init__(self, settings: HttpSettings, registry: CollectorRegistry, vitals: Vitals) -> None:
-        probes = {"/livez": vitals.live, "/readyz": vitals.ready, "/startupz": vitals.started}
-        try:
-            self._server = ThreadingHTTPServer((settings.host, settings.port), _handler(registry, probes))
-        except OSError as error:
-            raise UnavailableError(_refusal(settings, error)) from None
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> "HealthServer":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _refusal(settings: HttpSettings, error: OSError) -> str:
-    where = f"{settings.host}:{settings.port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"http.port {settings.port} is taken on {settings.host}: choose another (0 = any free one), or free it"
-    return f"cannot listen on {where}: {error.strerror or error}; check http.host and http.port"
-
-
-def _handler(registry: CollectorRegistry, probes: dict[str, Callable[[], str]]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # seconds for a request to arrive: an idle connection holds no thread for ever
-        server_version = "gruard"
-        sys_version = ""
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            if path == "/metrics":
-                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-                self._answer(200, content_type, encode(registry))
-            elif path in probes:
-                problem = probes[path]()
-                self._json(503 if problem else 200, {"status": problem or "ok"})
-            else:
-                self._json(404, {"error": f"no {path[:100]}; there are /metrics, {', '.join(probes)}"})
-
-        do_HEAD = do_GET  # noqa: N815 (the name that the standard library calls)
-
-        def _json(self, status: int, body: dict[str, str]) -> None:
-            self._answer(status, "application/json", json.dumps(body).encode() + b"\n")
-
-        def _answer(self, status: int, content_type: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """A probe every few seconds is no news."""
-
-    return Handler
