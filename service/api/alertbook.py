@@ -6,7 +6,7 @@ what the other does with them.
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -62,11 +62,6 @@ class AlertBook:
                 self._open[entry.alert_id] = partition, entry
                 self._devices.setdefault(entry.device_id, {})[entry.alert_id] = entry.severity
         return entry.device_id
-
-    def restore(self, partition: int, values: Iterable[bytes]) -> list[str]:
-        """What is open in a partition, in place of what was; the devices that it is of."""
-        self.forget(partition)
-        return [self.hear(partition, value) for value in values]
 
     def forget(self, partition: int) -> list[str]:
         """The partition is another worker's now, and so are its open alerts; the devices that they were of."""

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import falcon
 import msgspec
@@ -18,9 +19,18 @@ from service.api.route import JSON, PROBLEM, ROUTES
 from service.api.views import Scoreboard, Views
 from service.settings import HttpSettings
 from service.telemetry import logs
-from service.telemetry.health import Vitals
 
-Reply = Callable[[falcon.Request, falcon.Response, dict[str, str]], None]
+Places = dict[str, str]  # what a path's {names} stand for
+Reply = Callable[[falcon.Request, falcon.Response, Places], None]
+App = falcon.App[falcon.Request, falcon.Response]
+
+
+class Probes(Protocol):
+    """Each says what is wrong, or nothing."""
+
+    def live(self) -> str: ...
+    def ready(self) -> str: ...
+    def started(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Sources:
 
     views: Views
     models: Models
-    vitals: Vitals
+    probes: Probes
     registry: CollectorRegistry
     scoreboard: Scoreboard | None = None
 
@@ -49,54 +59,62 @@ class Resource:
     on_head = on_get
 
 
-class Replies:
-    """One method a route, by its name."""
+class Health:
+    """One method a route, by its name. What any process of Gruard answers."""
+
+    def __init__(self, registry: CollectorRegistry, probes: Probes) -> None:
+        self._registry, self._probes = registry, probes
+
+    def metrics(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
+        encode, response.content_type = choose_encoder(request.get_header("Accept") or "")
+        response.data = encode(self._registry)
+
+    def livez(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
+        _tell(response, self._probes.live())
+
+    def readyz(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
+        _tell(response, self._probes.ready())
+
+    def startupz(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
+        _tell(response, self._probes.started())
+
+
+class Replies(Health):
+    """And what only the service does."""
 
     def __init__(self, sources: Sources) -> None:
+        super().__init__(sources.registry, sources.probes)
         self._from = sources
         self._models = sources.models.body()
         self._openapi = openapi.text().encode()
 
-    def status(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
+    def status(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
         response.data = self._from.views.status().body()
 
-    def devices(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
+    def devices(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
         response.data = self._from.views.devices(asked(DevicesAsked, request.params)).body()
 
-    def device(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
+    def device(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
         found = self._from.views.device(places["id"])
         if found is None:
             raise _missing(f"no device {places['id'][:300]!r}; /api/v1/devices lists those that there are")
         told, alerts = found
         response.data = told.body_with(alerts)
 
-    def alerts(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
+    def alerts(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
         page, alerts = self._from.views.alerts(asked(AlertsAsked, request.params))
         response.data = page.body_with(alerts)
 
-    def models(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
+    def models(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
         response.data = self._models
 
-    def demo(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
+    def demo(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
         if self._from.scoreboard is None:
             raise _missing("there is a scoreboard in a demo only: gruard demo")
         response.data = msgspec.json.encode(self._from.scoreboard()) + b"\n"
 
-    def openapi(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
+    def openapi(self, request: falcon.Request, response: falcon.Response, places: Places) -> None:
         response.data = self._openapi
-
-    def metrics(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
-        encode, response.content_type = choose_encoder(request.get_header("Accept") or "")
-        response.data = encode(self._from.registry)
-
-    def livez(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
-        _tell(response, self._from.vitals.live())
-
-    def readyz(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
-        _tell(response, self._from.vitals.ready())
-
-    def startupz(self, request: falcon.Request, response: falcon.Response, places: dict[str, str]) -> None:
-        _tell(response, self._from.vitals.started())
 
 
 def _tell(response: falcon.Response, problem: str) -> None:
@@ -108,20 +126,29 @@ def _missing(told: str) -> falcon.HTTPNotFound:
     return falcon.HTTPNotFound(title="Not Found", description=told)
 
 
-def app(settings: HttpSettings, sources: Sources) -> falcon.App[falcon.Request, falcon.Response]:
+def app(settings: HttpSettings, sources: Sources) -> App:
     """Raises ConfigurationError: no token where the settings name one."""
-    made = falcon.App(middleware=[Doors(settings)])
-    replies = Replies(sources)
-    for route in ROUTES:
+    return _app(Replies(sources), [Doors(settings)])
+
+
+def health_app(registry: CollectorRegistry, probes: Probes) -> App:
+    """Metrics and probes alone."""
+    return _app(Health(registry, probes), [])
+
+
+def _app(replies: Health, middleware: list[Doors]) -> App:
+    made = falcon.App(middleware=middleware)
+    routes = [route for route in ROUTES if hasattr(replies, route.name)]
+    for route in routes:
         made.add_route(route.falcon, Resource(getattr(replies, route.name)))
-    made.add_sink(_nowhere, "/")
+    made.add_sink(partial(_nowhere, [route.path for route in routes]), "/")
     made.set_error_serializer(_problem)
     made.add_error_handler(Exception, _failed)
     return made
 
 
-def _nowhere(req: falcon.Request, resp: falcon.Response, **places: Any) -> None:
-    raise _missing(f"no {req.path[:100]}; there are {', '.join(route.path for route in ROUTES)}")
+def _nowhere(paths: list[str], req: falcon.Request, resp: falcon.Response, **places: Any) -> None:
+    raise _missing(f"no {req.path[:100]}; there are {', '.join(paths)}")
 
 
 def _problem(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError) -> None:

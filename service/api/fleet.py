@@ -105,7 +105,17 @@ class Fleet:
         text, wanted = asked.q.casefold(), asked.class_
         if not text and not wanted:
             return None
-        return lambda at: text in self._id(at).casefold() and wanted in ("", self.known(at).device_class)
+        of_class = self._of_class(wanted)
+        return lambda at: of_class[at] and text in self._id(at).casefold()
+
+    def _of_class(self, wanted: str) -> list[bool]:
+        """Of every place; all of them where nothing is wanted."""
+        found = [np.zeros(0, np.bool_)]
+        for roster in self._rosters:
+            fits = np.array([wanted in ("", signature.device_class) for signature in roster.signatures])
+            found.append(fits[roster.signature])
+        chosen: list[bool] = np.concatenate(found).tolist()
+        return chosen
 
     def _odd(
         self, asked: DevicesAsked, troubled: Mapping[str, Trouble], matches: Callable[[int], bool] | None

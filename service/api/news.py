@@ -70,18 +70,19 @@ class News(Silent):
         self.lags[partition] = Lag(records, known)
 
     def alerts(self, partition: int, alerts: Sequence[AlertRecord]) -> None:
-        devices = {self._book.hear(partition, alert.value) for alert in alerts}
-        self._recorder.troubled(device for device in devices if self._book.is_troubled(device))
-        for device in devices:
-            if not self._book.is_troubled(device):
-                self._recorder.calm(device)
+        if alerts:
+            self._tell({self._book.hear(partition, alert.value) for alert in alerts})
+
+    def _tell(self, devices: set[str]) -> None:
+        troubled = {device for device in devices if self._book.is_troubled(device)}
+        self._recorder.told(sorted(troubled), sorted(devices - troubled))
 
     def restored(self, partition: int, result: RestoreResult, replayed: int, seconds: float) -> None:
-        self._recorder.troubled(self._book.restore(partition, self._source.open_alerts(partition).values()))
+        gone, values = self._book.forget(partition), self._source.open_alerts(partition).values()
+        self._tell({*gone, *(self._book.hear(partition, value) for value in values)})
 
     def dropped(self, partition: int) -> None:
-        self._book.forget(partition)
-        self._recorder.dropped(partition)
+        self._recorder.dropped(partition, self._book.forget(partition))
         self.lags.pop(partition, None)
 
     # On any thread.

@@ -48,36 +48,37 @@ class Recorder:
                 self._write(partition, table, parts)
 
     def _write(self, partition: int, table: str, parts: Sequence[Seen]) -> None:
+        devices = [device for part in parts for device in part.devices]
+        shelf = self._shelves[table] if table in self._shelves else Shelf(parts[0].layout, self._readings)
+        slots = shelf.find(devices)
+        if (slots < 0).any():
+            for at in np.flatnonzero(slots < 0).tolist():
+                self._settle(devices[at], table, shelf)
+            slots = shelf.find(devices)
+        shelf.write(slots, partition, parts)
         for part in parts:
-            newcomers = [device for device in part.devices if self._tables.get(device) != table]
-            for device in newcomers:
-                self._settle(device, part)
             self._labels.update((device, own) for device, own in part.labels.items() if device in self._tables)
-        if table in self._shelves:
-            self._shelves[table].write(partition, parts)
 
-    def _settle(self, device: str, part: Seen) -> None:
+    def _settle(self, device: str, table: str, shelf: Shelf) -> None:
         """A new ring, if it is still watched; what a narrower table held of the device is gone."""
-        if device not in self._list.watched:
+        if device not in self._list.watched or self._tables.get(device) == table:
             return
         self._clear(device)
-        if part.table not in self._shelves:
-            self._shelves[part.table] = Shelf(part.layout, self._readings)
-        self._shelves[part.table].add(device)
-        self._tables[device] = part.table
+        shelf.add(device)
+        self._shelves[table], self._tables[device] = shelf, table
 
-    def troubled(self, devices: Iterable[str]) -> None:
+    def told(self, troubled: Iterable[str], calm: Iterable[str]) -> None:
+        """Devices that have open alerts, and some that have none any more."""
         with self._lock:
-            for device in devices:
+            for device in calm:
+                self._list.calm(device)
+            for device in troubled:
                 self._clear(self._list.alert(device))
 
-    def calm(self, device: str) -> None:
+    def dropped(self, partition: int, devices: Iterable[str]) -> None:
+        """devices: those that had open alerts there."""
         with self._lock:
-            self._list.calm(device)
-
-    def dropped(self, partition: int) -> None:
-        with self._lock:
-            for device in [device for shelf in self._shelves.values() for device in shelf.of(partition)]:
+            for device in [*devices, *(device for shelf in self._shelves.values() for device in shelf.of(partition))]:
                 self._clear(device)
                 self._list.forget(device)
 

@@ -11,13 +11,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from service.errors import UnavailableError
-from service.settings import HttpSettings
 from service.telemetry import logs
 
 App = Callable[..., Any]
@@ -32,13 +31,23 @@ class Bounds:
     request_s: float = 10  # for a request to arrive whole, for an answer to be taken, and for an idle connection
 
 
+class Address(Protocol):
+    """A section of the settings."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
 class Listener:
     """Listens from the moment it is made, answers until closed. Raises UnavailableError when the port is taken."""
 
-    def __init__(self, settings: HttpSettings, app: App, bounds: Bounds | None = None) -> None:
+    def __init__(self, at: Address, app: App, bounds: Bounds | None = None, section: str = "http") -> None:
+        """section: of the settings that `at` is, as an error names it."""
         bounds = bounds or Bounds()
         _tell_in_our_log()
-        self._socket = _bound(settings)
+        self._socket = _bound(at, section)
         self._server = create_server(
             app,
             sockets=[self._socket],
@@ -51,6 +60,7 @@ class Listener:
             outbuf_overflow=1 << 30,  # an answer never goes through a file: the root file system may be read-only
             asyncore_use_poll=True,  # select() ends at file descriptor 1024
             ident="gruard",
+            server_name="localhost",  # where a request names no host
             clear_untrusted_proxy_headers=True,
         )
         self._server.channel_class = Channel
@@ -93,29 +103,29 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.last_activity = before
 
 
-def _bound(settings: HttpSettings) -> socket.socket:
+def _bound(at: Address, section: str) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            at.host, at.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         made = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise UnavailableError(_refusal(settings, error)) from None
+        raise UnavailableError(_refusal(at, section, error)) from None
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
         made.listen()  # here, for another socket may listen where this one was bound
     except OSError as error:
         made.close()
-        raise UnavailableError(_refusal(settings, error)) from None
+        raise UnavailableError(_refusal(at, section, error)) from None
     return made
 
 
-def _refusal(settings: HttpSettings, error: OSError) -> str:
-    where = f"{settings.host}:{settings.port}"
+def _refusal(at: Address, section: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"http.port {settings.port} is taken on {settings.host}: choose another (0 = any free one), or free it"
-    return f"cannot listen on {where}: {error.strerror or error}; check http.host and http.port"
+        return f"{section}.port {at.port} is taken on {at.host}: choose another (0 = any free one), or free it"
+    told = error.strerror or error
+    return f"cannot listen on {at.host}:{at.port}: {told}; check {section}.host and {section}.port"
 
 
 class _Told(logging.Handler):

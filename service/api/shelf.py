@@ -109,9 +109,8 @@ class Shelf:
         counts[:, :used] = self._written[:used], self._kept[:used]
         self._written, self._kept = counts
 
-    def write(self, partition: int, seen: Sequence[Seen]) -> None:
-        """Devices that have no ring here are left out; a device's rows are in order."""
-        slots = self.find([device for each in seen for device in each.devices])
+    def write(self, slots: Slots, partition: int, seen: Sequence[Seen]) -> None:
+        """slots: as `find` has them, of every row; a device's rows are in order."""
         mine = np.flatnonzero(slots >= 0)
         order = mine[np.argsort(slots[mine].astype(np.int16), kind="stable")]
         slots, times = slots[order], joined(seen, "times")[order]

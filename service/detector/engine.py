@@ -1,23 +1,19 @@
 """The detector: composes the rooms beside it. What it knows of a partition changes only in `fold`."""
 
-import hashlib
-import importlib
-import platform
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 import service.detector.snapshots as snapshots
 from service.bundle import Bundles
 from service.detector.cutting import device_of_record, no_readings, slices
 from service.detector.deadlines import fire
-from service.detector.devices import ALERTING, Table, row_bytes
+from service.detector.devices import ALERTING, row_bytes
+from service.detector.fingerprint import fingerprint
 from service.detector.measuring import Meter, served_class
 from service.detector.merging import Merger
-from service.detector.order import VOUCHERS
 from service.detector.partition import Overlay, Partition, table_key
 from service.detector.publishing import Publisher
 from service.detector.resolve import Resolver
@@ -31,9 +27,6 @@ from service.detector.tables import TableRules, by_class
 from service.detector.telling import Teller
 from service.detector.watched import Sighting
 from service.records import Outcome, Readings, Reject
-
-SCORING = 1  # raise it when the same readings would score otherwise: it is part of the fingerprint
-
 
 Part = tuple[Teller, Counter[str], ScoreSheet | None]
 
@@ -117,7 +110,7 @@ class Detector:
 
     def _needs_slicing(self, partition: Partition, readings: Readings) -> bool:
         room = self._settings.max_devices - len(partition.codes)
-        if room >= len(readings.devices) or room >= newcomers(partition, readings.devices):
+        if room >= len(readings.devices) or room >= partition.newcomers(readings.devices):
             return False
         return int(readings.arrivals.max(initial=0)) >= partition.deadline
 
@@ -273,7 +266,7 @@ class Detector:
         """Each device's whole state as bytes, for comparing two histories."""
         own = self._partitions[partition]
         return {
-            device: row_bytes(table.columns, slot, table.cases.get(slot), table_sensors(own, table, slot))
+            device: row_bytes(table.columns, slot, table.cases.get(slot), own.sensors(table, slot))
             for table in own.tables
             for slot, device in enumerate(table.ids)
             if device is not None
@@ -305,37 +298,5 @@ class Detector:
 
     def fingerprint(self) -> str:
         """Equal fingerprints step to equal bits."""
-        parts = [f"{b.manifest.name}@{b.manifest.version}:{b.manifest.sha256}" for b in self._bundles.all()]
-        parts += [
-            self._settings.model_dump_json(),
-            self._alerts.model_dump_json(),
-            repr(sorted(self._patterns.items())),
-        ]
-        parts += [
-            f"scoring {SCORING}",
-            f"state {snapshots.FORMAT}",
-            f"vouchers {VOUCHERS}",
-            str(self._dead_letter_late),
-        ]
-        parts += [
-            f"onnxruntime {onnxruntime.__version__}",
-            f"numpy {np.__version__}",
-            platform.machine(),
-            cpu_features(),
-        ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def cpu_features() -> str:
-    """The instruction sets that arithmetic may use: other ones round the last bit otherwise."""
-    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__  # the only place that tells
-    return ",".join(sorted(name for name, has in features.items() if has))
-
-
-def newcomers(partition: Partition, devices: list[str]) -> int:
-    distinct = list(set(devices))
-    return int((partition.codes.find(distinct) < 0).sum())
-
-
-def table_sensors(partition: Partition, table: Table, slot: int) -> tuple[str, ...]:
-    return partition.signatures[int(table.columns["signature"][slot])].sensors
+        rules = self._settings.model_dump_json(), self._alerts.model_dump_json(), repr(sorted(self._patterns.items()))
+        return fingerprint(self._bundles, rules, self._dead_letter_late)

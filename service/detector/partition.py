@@ -59,6 +59,13 @@ class Partition:
             return list(map(self.tables[tables[0]].ids.__getitem__, (codes & SLOT_MASK).tolist()))
         return [self.tables[code >> SLOT_BITS].ids[code & SLOT_MASK] for code in codes.tolist()]
 
+    def newcomers(self, devices: Sequence[str]) -> int:
+        """How many of them are not known."""
+        return int((self.codes.find(list(set(devices))) < 0).sum())
+
+    def sensors(self, table: Table, slot: int) -> tuple[str, ...]:
+        return self.signatures[int(table.columns["signature"][slot])].sensors
+
     def signature(self, signature: Signature) -> int:
         """Its number. Numbers are names only: giving one out changes no output, so it needs no undoing."""
         number = self._signature_numbers.setdefault(signature, len(self.signatures))
