@@ -30,7 +30,7 @@ class Chunk(NamedTuple):
     learn: Floats  # (m,) 0 = in maintenance
     k: NDArray[np.float64]  # (m,) false alarms per 10,000 readings
     limit: Floats  # (m, J)
-    rows: NDArray[np.intp]  # (m,)
+    period: NDArray[np.float64]  # (m,) seconds, as of this reading
 
 
 class Meter:
@@ -41,15 +41,16 @@ class Meter:
         self._by_class = by_class
         self._chunks: list[Chunk] = []
 
-    def add(self, scored: Scored) -> None:
+    def add(self, scored: Scored, rules: TableRules) -> None:
         learn = scored.bucket.learn[: len(scored.picked)].copy()
-        self._chunks.append(Chunk(scored.judged.evidence, learn, scored.k, scored.limit, scored.rows))
+        period = rules.period(scored.group.work.columns, scored.rows)
+        self._chunks.append(Chunk(scored.judged.evidence, learn, scored.k, scored.limit, period))
 
-    def close(self, group: Group, rules: TableRules) -> None:
+    def close(self, group: Group) -> None:
         """The group's chunks are all there."""
         if not self._chunks:
             return
-        evidence, learn, k, limit, rows = map(np.concatenate, zip(*self._chunks, strict=True))
+        evidence, learn, k, limit, period = map(np.concatenate, zip(*self._chunks, strict=True))
         self._chunks = []
         layout = group.work.table.layout
         found = self._by_class.setdefault(served_class(layout.bundle.manifest), Measured())
@@ -61,7 +62,7 @@ class Meter:
         seeds = layout.newborn["top"].astype(np.float32), int(layout.newborn["blocks"])
         found.limit_log += float(moved(limit[scored], k, seeds, layout.plan.evidence).sum())
         counted = learn[scored] > 0
-        found.device_s += float(rules.period(group.work.columns, rows[scored][counted]).sum())
+        found.device_s += float(period[scored][counted].sum())
         found.allowed += float(k[counted].sum()) / 10_000
 
 

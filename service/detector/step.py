@@ -47,7 +47,7 @@ def step_group(group: Group, batch: Batch, rules: TableRules, teller: Teller) ->
         accepted = _admit(group, wave, batch, rules, teller)
         for start in range(0, len(accepted), CHUNK):
             _step_chunk(group, accepted[start : start + CHUNK], batch, rules, teller)
-    batch.meter.close(group, rules)
+    batch.meter.close(group)
 
 
 def _admit(group: Group, wave: NDArray[np.intp], batch: Batch, rules: TableRules, teller: Teller) -> NDArray[np.intp]:
@@ -149,7 +149,7 @@ def _step_chunk(group: Group, picked: NDArray[np.intp], batch: Batch, rules: Tab
     held = out.held[:count]
     troubled |= rules.held_too_long(held, columns["count"][rows]).any(axis=1)
     _tell(scored, outside, troubled, rules, teller)
-    batch.meter.add(scored)
+    batch.meter.add(scored, rules)
     for collect in batch.collect:
         collect(scored)
 

@@ -46,6 +46,7 @@ class Metrics(Silent):
 
     def _begin(self) -> None:
         """Every class is there from the start, at nothing, so that what comes first is a rise as well."""
+        self._metrics.progress.set_to_current_time()
         self.measured({name: Measured() for name in self._sensors})
         for name, sensors in self._sensors.items():
             self._metrics.class_devices.labels(name).set(0)
