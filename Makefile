@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SERVICE := $(VENV)/.service
+CONSOLE := $(VENV)/.console
 EVERYTHING := $(VENV)/.everything
 KAFKA := .kafka/libs
 TESTS ?= tests
@@ -15,10 +16,10 @@ TESTS ?= tests
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(SERVICE) ## a simulated fleet with faults, live; SECONDS=120 ends it, REPORT=r.json SPEED= PORT= DEVICES= SEED=
+demo: $(CONSOLE) ## a simulated fleet with faults, live in a browser; SECONDS=120 ends it, REPORT=r.json SPEED= DEVICES= SEED= PORT= CONSOLE_PORT=
 	@$(BIN)/python -m service demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SPEED),--speed $(SPEED)) \
 	  $(if $(PORT),--port $(PORT)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED)) \
-	  $(if $(REPORT),--report $(REPORT))
+	  $(if $(CONSOLE_PORT),--console-port $(CONSOLE_PORT)) $(if $(REPORT),--report $(REPORT))
 
 setup: $(EVERYTHING) $(KAFKA) ## everything that tests and training need, into .venv
 
@@ -63,6 +64,12 @@ $(SERVICE): $(BIN)/python pyproject.toml constraints.txt
 	@echo "setting up $(VENV) with the service (once, under a minute)"
 	@$(PIP) --editable .
 	@touch $@
+
+# The demo plays without its console where that cannot be installed.
+$(CONSOLE): $(SERVICE)
+	@echo "setting up $(VENV) with the console (once, under a minute)"
+	@if $(PIP) --editable '.[console]'; then touch $@; \
+	else echo "the console could not be installed: the demo plays without it"; fi
 
 $(EVERYTHING): $(SERVICE)
 	@echo "setting up $(VENV) with training, reports and the tools of development (once, some minutes)"

@@ -1,7 +1,8 @@
 """The demo: a simulated fleet, sped up, through the service itself; alerts on the screen and a score at the end.
 
 The fleet's messages go into a temporary SQLite file, from a thread of their own and when they are due; `service.host`
-serves that file as `gruard run` would. `Stage` listens as an observer and prints what was committed.
+serves that file as `gruard run` would. `Stage` listens as an observer and prints what was committed. Beside it stands
+the console, which asks the API for the score so far.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any, TextIO
 from service import host
 from service.decoding import parse_time
 from service.demo import show
+from service.demo.companion import Companion
 from service.demo.scoreboard import Opened, Play, Verdict, judge, report
 from service.detector.tables import DEFAULT_BUDGET, by_class
 from service.errors import UnavailableError
@@ -36,6 +38,7 @@ class Plan:
     devices: int
     seed: int
     report: Path | None = None
+    console_port: int | None = None  # None: no console
 
     def fleet(self) -> Fleet:
         played_s = None if self.seconds is None else self.seconds * self.speed
@@ -87,6 +90,17 @@ class Stage(Silent):
 
 
 @dataclass
+class Cast:
+    """Who plays, and what the scoreboard is made of."""
+
+    fleet: Fleet
+    feeder: Feeder
+    stage: Stage
+    models: list[dict[str, str]] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+
+@dataclass
 class Demo:
     """One play. Raises UnavailableError when the port is taken, ConfigurationError without a model."""
 
@@ -100,44 +114,58 @@ class Demo:
         """Blocks until the play ends or `stop` is asked for; then shows the scoreboard and writes the report."""
         write = _writer(self.plan.report)
         screen = show.Screen(self.to)
-        began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="gruard-demo-", ignore_cleanup_errors=True) as folder:
-            fleet, feeder, stage, models = self._serve(Path(folder) / "demo.db", screen)
-        play = self._play(feeder, stage, models, time.monotonic() - began)
-        periods_s = play.periods_s
-        faults = [fault for fault in fleet.faults if fault.device in periods_s]
-        verdict = judge(faults, stage.opened, periods_s, feeder.position_ms)
+        companion = Companion(self.plan.console_port)
+        try:
+            with tempfile.TemporaryDirectory(prefix="gruard-demo-", ignore_cleanup_errors=True) as folder:
+                cast = self._serve(Path(folder) / "demo.db", screen, companion)
+        finally:
+            companion.leave()
+        play, verdict = self._judged(cast)
         for line in show.scoreboard(play, verdict, screen):
             screen.line(line)
         self._farewell(screen)
         write(play, verdict)
 
-    def _serve(self, path: Path, screen: show.Screen) -> tuple[Fleet, Feeder, Stage, list[dict[str, str]]]:
+    def _serve(self, path: Path, screen: show.Screen, companion: Companion) -> Cast:
         own = self.settings.embedded.model_copy(update={"path": path})
         # A configuration of a Kafka stream plays in a file all the same.
         settings = self.settings.model_copy(update={"embedded": own, "stream": StreamSettings(kind="embedded")})
         fleet = self.plan.fleet()
         feeder = Feeder(fleet, EmbeddedLog(path, own.partitions), self.plan.speed)
         stage = Stage(feeder, screen, self.stop)
-        models: list[dict[str, str]] = []
+        cast = Cast(fleet, feeder, stage)
 
         def serving(served: host.Served) -> None:
-            models.extend({"name": b.name, "version": b.version, "sha256": b.manifest.sha256} for b in served.bundles)
-            for line in self._banner(fleet, served):
+            cast.models.extend(
+                {"name": b.name, "version": b.version, "sha256": b.manifest.sha256} for b in served.bundles
+            )
+            for line in self._banner(fleet, served, companion.start(settings.http, served.port)):
                 screen.line(line)
+            cast.began = time.monotonic()
             feeder.start()
 
         # The log's time is the feeder's: a tick then never runs ahead of readings that are yet to come.
-        guest = host.Guest((stage,), lambda: feeder.position_ms, serving)
+        guest = host.Guest((stage,), lambda: feeder.position_ms, serving, lambda: self._score(cast))
         try:
             host.serve(settings, self.version, self.stop, guest)
         finally:
             feeder.leave()
         if feeder.error is not None:
             raise feeder.error
-        return fleet, feeder, stage, models
+        return cast
 
-    def _play(self, feeder: Feeder, stage: Stage, models: list[dict[str, str]], clock_s: float) -> Play:
+    def _score(self, cast: Cast) -> dict[str, Any]:
+        """So far; asked on a thread of the API while the play goes on."""
+        return {**report(*self._judged(cast)), "finished": cast.feeder.finished}
+
+    def _judged(self, cast: Cast) -> tuple[Play, Verdict]:
+        play = self._play(cast)
+        faults = [fault for fault in cast.fleet.faults if fault.device in play.periods_s]
+        return play, judge(faults, list(cast.stage.opened), play.periods_s, cast.feeder.position_ms)
+
+    def _play(self, cast: Cast) -> Play:
+        feeder, stage, clock_s = cast.feeder, cast.stage, time.monotonic() - cast.began
+        classes = feeder.classes.copy()
         budget = self.settings.detector.false_alarms_per_device_day
         return Play(
             seconds=self.plan.seconds if self.plan.seconds is not None else round(clock_s, 1),
@@ -146,17 +174,18 @@ class Demo:
             clock_s=clock_s,
             readings=stage.done,
             dead_letters=stage.rejected,
-            periods_s={device: CLASSES[name].period_s for device, name in feeder.classes.items()},
-            budgets={device: by_class(budget, name, DEFAULT_BUDGET) for device, name in feeder.classes.items()},
-            models=models,
+            periods_s={device: CLASSES[name].period_s for device, name in classes.items()},
+            budgets={device: by_class(budget, name, DEFAULT_BUDGET) for device, name in classes.items()},
+            models=cast.models,
         )
 
-    def _banner(self, fleet: Fleet, served: host.Served) -> list[str]:
+    def _banner(self, fleet: Fleet, served: host.Served, console: str | None) -> list[str]:
         end = "until Ctrl-C" if self.plan.seconds is None else f"for {self.plan.seconds:g} s"
         return [
             f"Gruard {self.version}: {fleet.devices} simulated devices ({', '.join(CLASSES)}) with {len(fleet.faults)} "
             f"hidden faults, {self.plan.speed:g} times as fast as the clock, {end}.",
             f"The same worker, detector and models as `gruard run`. Metrics: http://127.0.0.1:{served.port}/metrics",
+            *([console] if console else []),
             "",
         ]
 
