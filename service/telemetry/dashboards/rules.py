@@ -20,6 +20,9 @@ class Recorded:
     name: str
     expression: str
 
+    def rule(self) -> dict[str, Any]:
+        return {"record": self.name, "expr": self.expression}
+
 
 @dataclass(frozen=True)
 class Alarm:
@@ -81,7 +84,7 @@ ALARMS = (
     ),
     Alarm(
         "GruardLagOverObjective",
-        f"gruard_lag_seconds {_READ} > {LAG_OBJECTIVE_S}",
+        f"gruard_lag_seconds > {LAG_OBJECTIVE_S} {_READ}",
         "5m",
         "warning",
         "Partition {{ $labels.partition }} is {{ $value | humanizeDuration }} behind",
@@ -134,9 +137,6 @@ ALARMS = (
 
 
 def rules_file() -> str:
-    recorded = [{"record": rule.name, "expr": rule.expression} for rule in RECORDED]
-    groups = [
-        {"name": "gruard-recorded", "rules": recorded},
-        {"name": "gruard-alerts", "rules": [alarm.rule() for alarm in ALARMS]},
-    ]
-    return HEAD + yaml.safe_dump({"groups": groups}, sort_keys=False, width=1000)
+    """One group: its rules are worked out in their order, so an alert sees what was recorded in the same round."""
+    rules = [*(rule.rule() for rule in RECORDED), *(alarm.rule() for alarm in ALARMS)]
+    return HEAD + yaml.safe_dump({"groups": [{"name": "gruard", "rules": rules}]}, sort_keys=False, width=1000)
