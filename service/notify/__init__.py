@@ -1,0 +1,1 @@
+"""Alerts to people: reads what workers have published and tells webhooks and Alertmanagers, losing none on the way."""
