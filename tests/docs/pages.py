@@ -109,7 +109,11 @@ def pages() -> list[Page]:
     return [Page("README.md"), *(Page(f"docs/{name}") for name in dict.fromkeys([*first, *inner]))]
 
 
+def of_today() -> list[Page]:
+    """Pages that speak of the project as it is; changes and decisions speak of what it was."""
+    return [*pages(), *(Page(name) for name in ("CONTRIBUTING.md", "SECURITY.md") if (ROOT / name).exists())]
+
+
 def every_page() -> list[Page]:
-    beside = [Page(name) for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md") if (ROOT / name).exists()]
     decisions = [Page(f"docs/decisions/{path.name}") for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
-    return [*pages(), *beside, *decisions]
+    return [*of_today(), Page("CHANGELOG.md"), *decisions]

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tests.docs.pages import Page, every_page
+from tests.docs.pages import Page, of_today
 
 PROGRAMS = ("gruard", "gruard-train")
 CUT = re.compile(r"[|;&\n()]|#.*")
@@ -29,7 +29,7 @@ class Called(NamedTuple):
 
 def texts() -> Iterator[tuple[Page, str, str]]:
     """(page, place, text) of everything that is set as code: shell blocks, and words in the prose."""
-    for page in every_page():
+    for page in of_today():
         for block in page.blocks:
             if block.language == "sh":
                 yield page, block.place, block.text.replace("\\\n", " ")
@@ -62,7 +62,7 @@ def split(text: str) -> list[str]:
 
 def bare_options() -> Iterator[tuple[str, str]]:
     """Options that the prose names without their command."""
-    for page in every_page():
+    for page in of_today():
         for number, word in page.words:
             if word.startswith("--"):
                 for part in word.split():
@@ -81,14 +81,14 @@ def settings(sections: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def metrics() -> Iterator[tuple[str, str]]:
-    for page in every_page():
+    for page in of_today():
         for number, line in enumerate(page.lines, 1):
             for name in METRIC.findall(line):
                 yield f"{page.name}:{number}", name
 
 
 def exit_codes() -> Iterator[tuple[str, int]]:
-    for page in every_page():
+    for page in of_today():
         for number, line in page.prose:
             for code in EXIT.findall(line.replace("`", "")):
                 yield f"{page.name}:{number}", int(code)
