@@ -100,7 +100,11 @@ class Receiver:
                 receiver._open.append(self.connection)
 
             def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                raw = self.rfile.read(length)
+                if len(raw) < length:
+                    self.close_connection = True  # who sent it was killed while it did
+                    return
                 reply = receiver._take(self.path, dict(self.headers.items()), raw)
                 try:
                     self.send_response(reply.status)
