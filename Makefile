@@ -8,6 +8,7 @@ SERVICE := $(VENV)/.service
 CONSOLE := $(VENV)/.console
 EVERYTHING := $(VENV)/.everything
 KAFKA := .kafka/libs
+TOOLS := $(VENV)/.tools
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
@@ -21,9 +22,9 @@ demo: $(CONSOLE) ## a simulated fleet with faults, live in a browser; SECONDS=12
 	  $(if $(PORT),--port $(PORT)) $(if $(DEVICES),--devices $(DEVICES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(CONSOLE_PORT),--console-port $(CONSOLE_PORT)) $(if $(REPORT),--report $(REPORT))
 
-setup: $(EVERYTHING) $(KAFKA) ## everything that tests and training need, into .venv
+setup: $(EVERYTHING) $(KAFKA) $(TOOLS) ## everything that tests and training need, into .venv
 
-test: $(EVERYTHING) $(KAFKA) ## every test; TESTS=tests/service/test_worker.py for some
+test: $(EVERYTHING) $(KAFKA) $(TOOLS) ## every test; TESTS=tests/service/test_worker.py for some
 	@$(BIN)/python -m pytest $(TESTS)
 
 chaos: $(EVERYTHING) $(KAFKA) ## the whole fault matrix against real brokers, about an hour; its table into docs/reliability.md
@@ -75,6 +76,10 @@ $(EVERYTHING): $(SERVICE)
 	@echo "setting up $(VENV) with training, reports and the tools of development (once, some minutes)"
 	@$(PIP) --editable '.[training,reports,console,dev]'
 	@touch $@
+
+# A real Prometheus, Alertmanager and browser for the tests.
+$(TOOLS): deploy/tools.sh $(SERVICE)
+	@if sh deploy/tools.sh; then touch $@; fi
 
 # A real broker for the tests. Without Java or Maven, or offline, the tests that need one skip and say so.
 $(KAFKA): deploy/kafka/pom.xml
