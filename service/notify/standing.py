@@ -7,6 +7,7 @@ Knows no clock, no thread and no receiver. Beyond `max_open` alerts one more sta
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from service.notify.news import Event, News
 from service.notify.tally import Offsets, Tally
@@ -29,10 +30,17 @@ class Telling:
     again: int = 0  # of those that are told again
 
 
+class _Untold(NamedTuple):
+    partition: int
+    offset: int
+    escalated: bool
+    since_s: float
+
+
 @dataclass
 class _Alert:
     event: Event
-    waiting: deque[tuple[News, float]] = field(default_factory=deque)  # news that were not told, with their times
+    waiting: deque[_Untold] = field(default_factory=deque)
     one_by_one: bool = False  # it stands there as itself
 
 
@@ -50,7 +58,7 @@ class Standing:
         event = news.event
         alert = self._alerts.setdefault(event.alert_id, _Alert(event))
         alert.event = event
-        alert.waiting.append((news, now))
+        alert.waiting.append(_Untold(news.partition, news.offset, event.event == "escalated", now))
         self._changed[event.alert_id] = None
 
     def seed(self, news: News) -> None:
@@ -72,8 +80,8 @@ class Standing:
             self._admit(alert)
         offsets = Offsets()
         for alert in chosen:
-            for news, _ in alert.waiting:
-                offsets.add(news)
+            for untold in alert.waiting:
+                offsets.add(untold.partition, untold.offset)
         changed = {alert.event.alert_id: len(alert.waiting) for alert in chosen}
         return self._telling(chosen, offsets, changed)
 
@@ -145,7 +153,7 @@ class Standing:
 
     def waiting(self) -> tuple[int, float]:
         alerts = [self._alerts[alert_id] for alert_id in self._changed]
-        oldest = min((alert.waiting[0][1] for alert in alerts if alert.waiting), default=float("inf"))
+        oldest = min((alert.waiting[0].since_s for alert in alerts if alert.waiting), default=float("inf"))
         return sum(len(alert.waiting) for alert in alerts), oldest
 
     @property
@@ -155,6 +163,6 @@ class Standing:
 
 def _outgrown(alert: _Alert) -> str | None:
     """The severity that it stood there with before what is told now."""
-    if any(news.event.event == "escalated" for news, _ in alert.waiting):
+    if any(untold.escalated for untold in alert.waiting):
         return BEFORE.get(alert.event.severity)
     return None

@@ -20,8 +20,8 @@ class Offsets:
     def __init__(self) -> None:
         self._by_partition: dict[int, array[int]] = {}
 
-    def add(self, news: News) -> None:
-        self._by_partition.setdefault(news.partition, array("q")).append(news.offset)
+    def add(self, partition: int, offset: int) -> None:
+        self._by_partition.setdefault(partition, array("q")).append(offset)
 
     def merge(self, other: "Offsets") -> None:
         for partition, offsets in other:
@@ -93,7 +93,7 @@ class Pending:
     offsets: Offsets = field(default_factory=Offsets)
 
     def add(self, news: News) -> None:
-        self.offsets.add(news)
+        self.offsets.add(news.partition, news.offset)
         line = self.lines.get(news.event.alert_id)
         if line is None:
             self.lines[news.event.alert_id] = Line(news, [news.event])

@@ -100,7 +100,7 @@ class Target(Generic[P]):
         if news.partition in self._fresh:
             return  # until everything of the past has been read: what is over by then is no news
         if tracker.handled(news.offset):
-            tracker.begin(news.offset, done=True)
+            self.skip(news.partition, news.offset)
             return
         outcome = "duplicate" if again else "" if wants(self._receiver.wanted, news.event) else "unwanted"
         with self._changed:

@@ -1,6 +1,9 @@
 """What Debian's Alertmanager makes of us: it holds what is open, under labels that stay, and calls people for it."""
 
 import json
+import re
+import shutil
+import subprocess
 import time
 from datetime import UTC, datetime
 
@@ -11,7 +14,7 @@ from service.notify.news import read
 from service.notify.settings import NotifySettings
 from service.notify.standing import Standing
 from tests.kafka.broker import free_ports
-from tests.service.cli import gruard
+from tests.service.cli import ROOT, gruard
 from tests.service.notify.alertmanagers import RealAlertmanager
 from tests.service.notify.events import lives, news, value
 from tests.service.notify.receiver import Receiver
@@ -224,3 +227,14 @@ def test_labels_of_an_open_alert_are_the_same_whenever_it_is_told():
     assert letters[0]["startsAt"] == letters[1]["startsAt"]
     assert letters[0]["endsAt"] < letters[1]["endsAt"]
     manager.close()
+
+
+def test_the_configuration_that_the_page_shows_is_one(tmp_path):
+    if shutil.which("amtool") is None:
+        pytest.skip("no amtool here; install Debian's package prometheus-alertmanager")
+    page = (ROOT / "docs" / "notify.md").read_text("utf-8")
+    (shown,) = [found for found in re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S) if "receivers:" in found]
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(shown)
+    done = subprocess.run(["amtool", "check-config", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

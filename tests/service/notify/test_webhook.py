@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import json
+import re
+import time
 
 import pytest
 
@@ -10,6 +12,7 @@ from service.errors import ConfigurationError
 from service.notify.groups import Groups, Pace
 from service.notify.settings import NotifySettings, WebhookSettings
 from service.notify.webhook import Webhook, identity
+from tests.service.cli import ROOT
 from tests.service.notify.events import news, value
 
 
@@ -116,3 +119,35 @@ def test_an_address_may_be_a_secret_in_a_file(tmp_path):
         assert "ftp" not in str(raised.value)
     file.write_text("https://hooks.example/T0/B0\n")
     Webhook(WebhookSettings(name="ops", url_file=file), settings()).close()
+
+
+PAGE = (ROOT / "docs" / "notify.md").read_text("utf-8")
+
+
+def block(language):
+    return re.search(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)[1]
+
+
+def test_the_body_that_the_page_shows_is_one_that_is_sent():
+    id = "5cbf3e1b9f2a4d0c8e7766554433221f"
+    groups = Groups(Pace(wait_s=0))
+    groups.take(news(0, id), 0.0)
+    groups.take(news(1, id, 2, event="resolved"), 0.0)
+    made = webhook({"name": "on-call"}, console_url="https://console.example")
+    sent, shown = json.loads(made.letter(groups.due(0.0), 0.0).body), json.loads(block("json"))
+    part = shown["alerts"][0].pop("alert")
+    assert part.items() <= sent["alerts"][0].pop("alert").items()
+    assert sent == shown
+
+
+def test_the_check_that_the_page_shows_tells_ours_from_others(tmp_path):
+    file = tmp_path / "secret"
+    file.write_bytes(b"s3cret")
+    letter = webhook({"secret_file": file}).letter(notified(news(0, "a")), time.time())
+    names: dict = {}
+    exec(block("python"), names)
+    is_ours = names["is_ours"]
+    assert is_ours(b"s3cret", letter.headers, letter.body)
+    assert not is_ours(b"other", letter.headers, letter.body)
+    assert not is_ours(b"s3cret", letter.headers, letter.body + b" ")
+    assert not is_ours(b"s3cret", {**letter.headers, "Gruard-Timestamp": "1"}, letter.body)
