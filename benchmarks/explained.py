@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.explained docs/pictures
 
-`decides-alert.png`: a shift of level and the alert it makes. `decides-quality.png`: a stuck sensor. `decides-budget.png`:
-false alarms on healthy devices against the budget, minutes of work.
+`decides-alert.png`: a shift of level and the alert it makes. `decides-quality.png`: a stuck sensor.
+`decides-budget.png`: false alarms on healthy devices against the budget, minutes of work.
 """
 
 import json

@@ -30,6 +30,9 @@ class Session:
         self._state.touch()
         self._groups: list[int] = []
 
+    def set(self, variables: Mapping[str, str]) -> None:
+        self._environment |= variables
+
     def type(self, block: Block) -> None:
         if block.manner == "until":
             for command in block.commands:

@@ -1,4 +1,4 @@
-"""The reference of alerts is the schema's and the detector's: no member, event, type, severity or reason is left out."""
+"""The reference of alerts is the schema's and the detector's: no member, event, type or reason is left out."""
 
 import json
 import re

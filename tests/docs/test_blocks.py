@@ -1,6 +1,8 @@
 """Every shell block of the README and of docs/, typed page by page into a folder that looks like a fresh checkout."""
 
 import json
+import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,13 +12,16 @@ import yaml
 from service.settings import Settings
 from service.sources import load
 from tests.deploy import engine
+from tests.deploy.files import variables
 from tests.docs import checkout, telemetry
 from tests.docs.pages import LANGUAGES, Block, Page, pages
 from tests.docs.session import Session
 from tests.kafka.broker import Broker, free_ports
 
 BROKER = "broker:9092"
-PORTS = ("8080", "8081", "8082")  # of workers in the pages; here any free ones
+PORTS = ("8080", "8081", "8082", "8083", "8090")  # of ours in the pages; here any free ones
+TOOLS = {"deploy/secure/make.sh": "openssl", "curl ": "curl", "amtool ": "amtool"}  # that a block takes for granted
+COMPOSE = ("docker-compose.yml",)
 AT_MOST = 3  # exempt
 
 
@@ -42,17 +47,25 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 @pytest.mark.parametrize("page", named([page for page in pages() if shell(page)]))
 def test_what_a_page_says_can_be_copied(page: Page, session: Session, request: pytest.FixtureRequest) -> None:
+    if page.name == "README.md":
+        session.set({"QUICK_FIT": "1"})  # seven models, of which it says how good they are; not here
     for block in shell(page):
         if BROKER in block.text and BROKER not in session.replaced:
             request.getfixturevalue("kafka_here")
             broker = Broker().start()
             request.addfinalizer(broker.close)
             session.replaced[BROKER] = broker.bootstrap
+        for words, tool in TOOLS.items():
+            if words in block.text and not shutil.which(tool):
+                pytest.skip(f"{block.place}: no {tool} on this machine; install it")
         session.type(block)
 
 
 @pytest.mark.parametrize("page", named([page for page in pages() if shell(page, docker=True)]))
 def test_what_a_page_says_of_docker_can_be_copied(page: Page, session: Session, image: str) -> None:
+    names = [name for file in COMPOSE for name in sorted(variables(file)) if name.endswith("_PORT")]
+    ports = zip(names, map(str, free_ports(len(names))), strict=True)
+    session.set({**dict(ports), "COMPOSE_PROJECT_NAME": f"gruarddocs{uuid.uuid4().hex[:6]}"})
     for block in shell(page, docker=True):
         session.type(block)
 

@@ -7,6 +7,7 @@ from service import commands, reference
 from service.__main__ import Parser
 from service.__main__ import parser as service_parser
 from service.errors import GruardError
+from service.notify.metrics import NotifyMetrics
 from service.settings import Settings
 from service.telemetry.declared import Declared
 from tests.docs import words
@@ -71,7 +72,8 @@ def test_every_setting_exists() -> None:
 
 
 def test_every_metric_exists() -> None:
-    declared = {each.name for each in Declared().all}
+    notified = {family.name for family in NotifyMetrics([], "0").registry.collect()}
+    declared = {each.name for each in Declared().all} | notified | {f"{name}_total" for name in notified}
     names = {name + suffix for name in declared for suffix in SUFFIXES}
     wrong = {(place, name) for place, name in words.metrics() if name not in names}
     assert not wrong
@@ -90,6 +92,11 @@ def test_every_target_of_make_exists() -> None:
     there = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
     wrong = {(place, target) for place, target in words.targets() if target not in there}
     assert not wrong
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = {(place, path) for _, place, text in words.texts() for path in re.findall(r"\btests/[\w/.]*\w", text)}
+    assert not {(place, path) for place, path in named if not (ROOT / path).exists()}
 
 
 def test_the_readme_tells_every_command() -> None:
