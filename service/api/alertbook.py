@@ -53,8 +53,8 @@ class AlertBook:
         entry = msgspec.structs.replace(self._decode(value), value=value)
         with self._lock:
             self._drop(entry.alert_id)
+            self._past.pop(entry.alert_id, None)
             if entry.event == "resolved":
-                self._past.pop(entry.alert_id, None)
                 self._past[entry.alert_id] = entry
                 while len(self._past) > self._most_past:
                     del self._past[next(iter(self._past))]

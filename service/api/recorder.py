@@ -6,7 +6,7 @@ while anything is sorted, encoded or sent; so a reader can't hold up the worker.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,12 @@ class Recorder:
         with self._lock:
             for table, parts in tables.items():
                 self._write(partition, table, parts)
+
+    def forgotten(self, devices: Set[str]) -> None:
+        with self._lock:
+            for device in devices & self._list.watched.keys():
+                self._clear(device)
+                self._list.forget(device)
 
     def _write(self, partition: int, table: str, parts: Sequence[Seen]) -> None:
         devices = [device for part in parts for device in part.devices]

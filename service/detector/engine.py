@@ -12,7 +12,7 @@ from service.detector.cutting import device_of_record, no_readings, slices
 from service.detector.deadlines import fire
 from service.detector.devices import ALERTING, row_bytes
 from service.detector.fingerprint import fingerprint
-from service.detector.measuring import Meter, served_class
+from service.detector.measuring import Meter, drift, served_class
 from service.detector.merging import Merger
 from service.detector.partition import Overlay, Partition, table_key
 from service.detector.publishing import Publisher
@@ -105,8 +105,8 @@ class Detector:
         overlay = outcome.overlay
         assert isinstance(overlay, Overlay)
         overlay.fold()
-        if self._watcher is not None and overlay.seen:
-            self._watcher.folded(outcome.partition, overlay.seen)
+        if self._watcher is not None:
+            overlay.show(self._watcher)
 
     def _needs_slicing(self, partition: Partition, readings: Readings) -> bool:
         room = self._settings.max_devices - len(partition.codes)
@@ -279,16 +279,24 @@ class Detector:
     def devices(self) -> int:
         return sum(len(own.codes) for own in self._partitions.values())
 
-    def summary(self, partition: int) -> dict[str, int]:
-        """Devices, those still warming up, devices by `class/<class>`, open alerts by `open/<kind>/<severity>`."""
+    def summary(self, partition: int) -> dict[str, float]:
+        """Devices, those still warming up, and devices by `class/<class>`.
+
+        `drift/<class>` is the sum of ln(limit / newborn limit) over the `judged/<class>` devices.
+        """
         own = self._partitions[partition]
-        tally = Counter({"devices": len(own.codes)})
+        tally: Counter[str] = Counter({"devices": len(own.codes)})
+        drifts: dict[str, float] = {}
         for table in own.tables:
             warm_up = max(table.layout.bundle.manifest.warm_up, 1)
             tally["warming"] += sum(int((table.columns["count"][slots] < warm_up).sum()) for slots in table.alive())
-            tally[f"class/{served_class(table.layout.bundle.manifest)}"] += len(table.ids) - len(table.free)
-            tally.update(f"open/{a.kind}/{a.severity}" for case in table.cases.values() for a in case.open())
-        return dict(tally)
+            name = served_class(table.layout.bundle.manifest)
+            tally[f"class/{name}"] += len(table.ids) - len(table.free)
+            if rules := self._rules.get((partition, table.key)):
+                moved, devices = drift(table, rules)
+                drifts[f"drift/{name}"] = drifts.get(f"drift/{name}", 0.0) + moved
+                tally[f"judged/{name}"] += devices
+        return {**tally, **drifts}
 
     def sensors(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(s.name for bundle in self._bundles.all() for s in bundle.manifest.sensors))

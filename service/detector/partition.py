@@ -13,7 +13,7 @@ from service.bundle import Bundle
 from service.detector.devices import NEVER, Layout, Table, Work, mapped
 from service.detector.directory import Directory
 from service.detector.order import StreamTime
-from service.detector.seen import Seen
+from service.detector.seen import Seen, Watcher
 from service.manifest import WIDTHS
 from service.records import Measured
 
@@ -153,6 +153,12 @@ class Overlay:
 
     def find_pending(self, device: str) -> Pending | None:
         return self.pending[device] if device in self.pending else self.partition.pending.get(device)
+
+    def show(self, watcher: Watcher) -> None:
+        if self.seen:
+            watcher.folded(self.partition.number, self.seen)
+        if forgotten := self.gone - self.codes.keys():
+            watcher.forgotten(forgotten)
 
     def fold(self) -> None:
         partition = self.partition

@@ -4,7 +4,7 @@ A `Watcher` names the devices and is told their rows once the step is folded, so
 a replay as of the first time. Nothing that is published depends on it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,4 +48,8 @@ class Watcher(Protocol):
 
     def folded(self, partition: int, seen: Sequence[Seen]) -> None:
         """What a step saw of them, now that it counts; a device's readings in order."""
+        ...
+
+    def forgotten(self, devices: Set[str]) -> None:
+        """Nothing is known of these devices any more, watched or not."""
         ...
