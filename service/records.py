@@ -108,7 +108,6 @@ class Measured:
     allowed: float = 0.0  # false alarms that the budget allows for it
     present: int = 0  # sensor values
     missing: int = 0
-    limit_log: float = 0.0  # sum over scored readings of ln(limit / limit of a newborn device)
 
 
 @dataclass

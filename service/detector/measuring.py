@@ -1,7 +1,7 @@
-"""What one step showed of each class's devices, as sums: scores, device time, sensor values, limits.
+"""What one step showed of each class's devices, as sums: scores, device time, sensor values. And how limits drift.
 
 It only looks at what was scored and decides nothing. Chunks are kept as they come and summed once a step and table,
-so a reading costs no Python of its own.
+so a reading costs no Python of its own; limits are looked at once a snapshot.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detector.limits import rank_of
+from service.detector.devices import Table
+from service.detector.limits import limits, rank_of
 from service.detector.resolve import Group
 from service.detector.scored import Scored
 from service.detector.scoring import NOTHING
@@ -29,7 +30,6 @@ class Chunk(NamedTuple):
     evidence: Floats  # (m,)
     learn: Floats  # (m,) 0 = in maintenance
     k: NDArray[np.float64]  # (m,) false alarms per 10,000 readings
-    limit: Floats  # (m, J)
     period: NDArray[np.float64]  # (m,) seconds, as of this reading
 
 
@@ -44,13 +44,13 @@ class Meter:
     def add(self, scored: Scored, rules: TableRules) -> None:
         learn = scored.bucket.learn[: len(scored.picked)].copy()
         period = rules.period(scored.group.work.columns, scored.rows)
-        self._chunks.append(Chunk(scored.judged.evidence, learn, scored.k, scored.limit, period))
+        self._chunks.append(Chunk(scored.judged.evidence, learn, scored.k, period))
 
     def close(self, group: Group) -> None:
         """The group's chunks are all there."""
         if not self._chunks:
             return
-        evidence, learn, k, limit, period = map(np.concatenate, zip(*self._chunks, strict=True))
+        evidence, learn, k, period = map(np.concatenate, zip(*self._chunks, strict=True))
         self._chunks = []
         layout = group.work.table.layout
         found = self._by_class.setdefault(served_class(layout.bundle.manifest), Measured())
@@ -59,8 +59,6 @@ class Meter:
         evidence, k = evidence[scored], k[scored]
         found.scores += np.bincount(np.searchsorted(EDGES, evidence), minlength=len(EDGES) + 1)
         found.score_sum += float(np.exp(evidence, dtype=np.float64).sum())
-        seeds = layout.newborn["top"].astype(np.float32), int(layout.newborn["blocks"])
-        found.limit_log += float(moved(limit[scored], k, seeds, layout.plan.evidence).sum())
         counted = learn[scored] > 0
         found.device_s += float(period[scored][counted].sum())
         found.allowed += float(k[counted].sum()) / 10_000
@@ -79,9 +77,16 @@ def count_values(found: Measured, group: Group, sensors: int) -> None:
     found.missing += max(expected - present, 0)
 
 
-def moved(limit: Floats, k: NDArray[np.float64], seeds: tuple[Floats, int], evidence: list[int]) -> Floats:
-    """(m,) ln of each reading's limits over those that a newborn device has at the same K, mean over strengths."""
-    top, blocks = seeds
-    born = np.maximum(top[:, rank_of(np.float64(blocks), k)].T, LEAST)
-    ratio: Floats = np.log(limit[:, evidence] / born[:, evidence]).mean(axis=1)
-    return ratio
+def drift(table: Table, rules: TableRules) -> tuple[float, int]:
+    """Sum over devices of ln(limit / limit of a newborn device), mean over strengths; and how many devices those are.
+
+    Of the table's first devices alone, when it has very many.
+    """
+    columns, layout = table.columns, table.layout
+    slots = next(table.alive(), np.empty(0, np.intp))
+    slots = slots[(columns["count"][slots] > rules.warm_up) & (columns["blocks"][slots] > 0)]
+    k, evidence, newborn = rules.k(columns, slots), layout.plan.evidence, layout.newborn
+    limit, _ = limits(columns["top"][slots], columns["blocks"][slots], columns["floor"][slots], k)
+    born = newborn["top"].astype(np.float32)[:, rank_of(np.float64(newborn["blocks"]), k)].T
+    ratio = np.log(limit[:, evidence] / np.maximum(born, LEAST)[:, evidence]).mean(axis=1)
+    return float(ratio.sum()), len(slots)

@@ -110,7 +110,7 @@ class Declared:
         self.score = self._distribution("gruard_score", told, SCORE_EDGES, "class")
         self.limit_ratio = self._gauge(
             "gruard_limit_ratio",
-            "Limits that devices have learnt over those the bundle came with, geometric mean of the last batch",
+            "Limits that devices have learnt over those the bundle came with, geometric mean as of the last snapshots",
             "class",
         )
         self.open = self._gauge("gruard_open_alerts", "Open alerts", "class", "kind", "severity")

@@ -3,6 +3,7 @@
 Which metrics there are is declared in `declared`; here is when each of them moves.
 """
 
+import math
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,7 +35,7 @@ class Metrics(Silent):
         self._running: set[int] = set()
         self._parked: set[int] = set()
         self._arrivals: dict[int, int] = {}
-        self._summaries: dict[int, Mapping[str, int]] = {}
+        self._summaries: dict[int, Mapping[str, float]] = {}
         self._sensors: dict[str, set[str]] = {OTHER: set()}  # of each class that has a bundle of its own
         self._metrics.build.labels(version).set(1)
         for bundle in bundles:
@@ -97,8 +98,6 @@ class Metrics(Silent):
             self._metrics.allowed.labels(name).inc(seen.allowed)
             self._metrics.values.labels(name, "present").inc(seen.present)
             self._metrics.values.labels(name, "missing").inc(seen.missing)
-            if scored := int(seen.scores.sum()):
-                self._metrics.limit_ratio.labels(name).set(np.exp(seen.limit_log / scored))
 
     def waited(self, event_s: NDArray[np.float64], arrival_s: NDArray[np.float64]) -> None:
         self._metrics.end_to_end.observe(np.maximum(event_s, 0.0))  # a clock that is ahead has not waited
@@ -134,7 +133,7 @@ class Metrics(Silent):
         self._metrics.snapshot_pages.inc(pages)
         self._metrics.snapshot_bytes.inc(size_bytes)
 
-    def summary(self, partition: int, counts: Mapping[str, int]) -> None:
+    def summary(self, partition: int, counts: Mapping[str, float]) -> None:
         self._summaries[partition] = counts
         self._metrics.devices.labels(str(partition)).set(counts.get("devices", 0))
         self._metrics.warming.labels(str(partition)).set(counts.get("warming", 0))
@@ -219,8 +218,10 @@ class Metrics(Silent):
             self._metrics.open_types.labels(type_).set(count)
 
     def _tell_classes(self) -> None:
-        tally = Tally(dict.fromkeys(self._sensors, 0))
-        for counts in self._summaries.values():
-            tally.update({name[6:]: count for name, count in counts.items() if name.startswith("class/")})
-        for name, count in tally.items():
-            self._metrics.class_devices.labels(name).set(count)
+        for name in self._sensors:
+            self._metrics.class_devices.labels(name).set(self._summed(f"class/{name}"))
+            if judged := self._summed(f"judged/{name}"):
+                self._metrics.limit_ratio.labels(name).set(math.exp(self._summed(f"drift/{name}") / judged))
+
+    def _summed(self, name: str) -> float:
+        return sum(counts.get(name, 0) for counts in self._summaries.values())

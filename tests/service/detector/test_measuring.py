@@ -30,10 +30,14 @@ def records():
     return Records(0, n, [m.arrival for m in messages], [m.key for m in messages], [m.value for m in messages])
 
 
-def run(cuts, alerts=None, scores=False):
-    """What was measured, summed, and every sheet of scores."""
+def made(alerts=None, scores=False):
     rules = DetectorSettings(false_alarms_per_device_day=BUDGET)
-    detector = Detector(BUNDLES, rules, alerts or AlertsSettings(), {}, scores=scores)
+    return Detector(BUNDLES, rules, alerts or AlertsSettings(), {}, scores=scores)
+
+
+def run(cuts, alerts=None, scores=False, detector=None):
+    """What was measured, summed, and every sheet of scores."""
+    detector = detector or made(alerts, scores)
     decoder = Decoder(detector.sensors(), detector.classes(), None, 1 << 20)
     detector.open(0)
     whole, sums, sheets = records(), defaultdict(Measured), []
@@ -83,10 +87,19 @@ def test_values_that_a_fault_takes_away_are_missing():
     assert sum(seen.present for seen in measured.values()) >= sent
 
 
-def test_limits_have_moved_little_from_those_that_a_newborn_has():
-    measured, _ = whole()
-    for seen in measured.values():
-        assert abs(seen.limit_log / seen.scores.sum()) < np.log(3)
+def test_limits_drift_by_as_much_as_they_are_moved():
+    detector = made()
+    run([], detector=detector)
+    before = detector.summary(0)
+    for table in detector._partitions[0].tables:
+        table.columns["top"] *= 2
+        table.columns["floor"] *= 2
+    after = detector.summary(0)
+    for name in (*PERIOD_S, OTHER):
+        judged = before[f"judged/{name}"]
+        assert 0 < judged <= before[f"class/{name}"]
+        assert abs(before[f"drift/{name}"] / judged) < np.log(3)  # a fleet of the kind that the models were trained on
+        assert (after[f"drift/{name}"] - before[f"drift/{name}"]) / judged == pytest.approx(np.log(2), rel=1e-3)
 
 
 def test_time_in_maintenance_is_not_set_against_the_budget():
@@ -104,5 +117,5 @@ def test_how_the_input_is_cut_changes_no_sum(cuts):
     assert measured.keys() == whole()[0].keys()
     for name, seen in measured.items():
         assert seen.scores.tolist() == whole()[0][name].scores.tolist()
-        for field in ("score_sum", "device_s", "allowed", "present", "missing", "limit_log"):
+        for field in ("score_sum", "device_s", "allowed", "present", "missing"):
             assert getattr(seen, field) == pytest.approx(getattr(whole()[0][name], field), rel=1e-6, abs=1e-6)

@@ -54,7 +54,7 @@ def shipped():
 def measured() -> Measured:
     scores = np.zeros(len(SCORE_EDGES) + 1, np.int64)
     scores[[0, 5, -1]] = 6, 1, 1
-    return Measured(scores, 9.5, 40.0, 0.25, 50, 6, 8 * np.log(1.5))
+    return Measured(scores, 9.5, 40.0, 0.25, 50, 6)
 
 
 def played() -> Metrics:
@@ -73,7 +73,17 @@ def played() -> Metrics:
     metrics.finished(0.02, 10)
     metrics.lag(0, 7, 95_000)
     metrics.snapshot(0, 3, 4096)
-    metrics.summary(0, {"devices": 4, "warming": 1, "class/pump": 3, "class/other": 1})
+    metrics.summary(
+        0,
+        {
+            "devices": 4,
+            "warming": 1,
+            "class/pump": 3,
+            "class/other": 1,
+            "judged/pump": 2,
+            "drift/pump": 2 * np.log(1.5),
+        },
+    )
     metrics.ticked(0)
     metrics.unavailable("locked", 1.0)
     metrics.superseded("late")
