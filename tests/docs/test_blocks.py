@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_what_a_page_says_can_be_copied(page: Page, session: Session, request: p
             request.getfixturevalue("kafka_here")
             broker = Broker().start()
             request.addfinalizer(broker.close)
+            request.addfinalizer(session.close)  # before: workers leave in order while there is a broker
             session.replaced[BROKER] = broker.bootstrap
         for words, tool in TOOLS.items():
             if words in block.text and not shutil.which(tool):
@@ -62,10 +64,15 @@ def test_what_a_page_says_can_be_copied(page: Page, session: Session, request: p
 
 
 @pytest.mark.parametrize("page", named([page for page in pages() if shell(page, docker=True)]))
-def test_what_a_page_says_of_docker_can_be_copied(page: Page, session: Session, image: str) -> None:
+def test_what_a_page_says_of_docker_can_be_copied(
+    page: Page, session: Session, image: str, request: pytest.FixtureRequest
+) -> None:
     names = [name for file in COMPOSE for name in sorted(variables(file)) if name.endswith("_PORT")]
     ports = zip(names, map(str, free_ports(len(names))), strict=True)
-    session.set({**dict(ports), "COMPOSE_PROJECT_NAME": f"gruarddocs{uuid.uuid4().hex[:6]}"})
+    project = f"gruarddocs{uuid.uuid4().hex[:6]}"
+    session.set({**dict(ports), "COMPOSE_PROJECT_NAME": project})
+    away = ["docker", "compose", "-p", project, "down", "--volumes", "--remove-orphans"]
+    request.addfinalizer(lambda: subprocess.run(away, capture_output=True, check=False))
     for block in shell(page, docker=True):
         session.type(block)
 
