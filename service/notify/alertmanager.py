@@ -70,14 +70,14 @@ class Alertmanager:
         annotations = {
             "summary": event.summary,
             "runbook_url": settings.runbook_url or "",
-            "onset_time": event.onset_time,
+            "onset_time": event.onset_time.isoformat(timespec="milliseconds"),
             "score_max": f"{event.score_max:.3g}",
         }
         page = link(settings.console_url, event.device_id)
         return {
             "labels": {name: value for name, value in labels.items() if value},
             "annotations": {name: value for name, value in annotations.items() if value},
-            "startsAt": _time(min(_parsed(event.onset_time), now)),
+            "startsAt": _time(min(event.onset_time.timestamp(), now)),
             "endsAt": ends,
         } | ({"generatorURL": page} if page else {})
 
@@ -97,12 +97,8 @@ def _storm(more: Tally, now: str, ends: str) -> dict[str, Any]:
 
 def _ended(event: Event, now: float) -> str:
     """Not before it began: an end without a beginning is refused."""
-    began, ended = _parsed(event.onset_time), _parsed(event.resolved_time or event.reading_time)
-    return _time(min(max(began, ended), now))
-
-
-def _parsed(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    began, ended = event.onset_time, event.resolved_time or event.reading_time
+    return _time(min(max(began, ended).timestamp(), now))
 
 
 def _time(seconds: float) -> str:

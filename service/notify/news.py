@@ -4,13 +4,15 @@ The value stays as it was published; only what decides is read.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
 from service.notify.settings import Wanted
 
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
@@ -24,9 +26,9 @@ class Event(msgspec.Struct, frozen=True):
     device_id: str
     device_class: str
     labels: dict[str, str]
-    onset_time: str
-    reading_time: str
-    resolved_time: str | None
+    onset_time: Time
+    reading_time: Time
+    resolved_time: Time | None
     resolved_reason: str | None
     score_max: float
     summary: str

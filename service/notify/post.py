@@ -77,13 +77,7 @@ class Address:
             )
         except HTTPError as error:
             return Answer("refused", f"{self.host} can't be reached: {_reason(error, self._timeout_s)}")
-        try:
-            said = _quoted(response)
-        except (HTTPError, OSError):
-            said = ""  # the status has arrived, and it is what counts
-        finally:
-            response.drain_conn() if response.status < 300 else response.close()
-            response.release_conn()
+        said = _quoted(response)
         return meaning(response.status, f"{self.host} answers {_named(response)}{said}", response.headers)
 
     def close(self) -> None:
@@ -137,11 +131,21 @@ def _named(response: urllib3.BaseHTTPResponse) -> str:
 
 
 def _quoted(response: urllib3.BaseHTTPResponse) -> str:
-    """The head of what a refusal says; a receiver that drips is not waited for."""
-    if response.status < 300:
-        return ""
-    text = " ".join(response.read1(SAID).decode("utf-8", "replace").split())
-    return f": {text}" if text else ""
+    """The head of what a refusal says. The rest of a longer answer is not waited for, nor its connection kept."""
+    try:
+        head = response.read1(SAID)
+        if response.length_remaining == 0:
+            response.release_conn()
+        else:
+            response.close()
+    except (HTTPError, OSError):
+        return ""  # the status has arrived, and it is what counts
+    text = _plain(head.decode("utf-8", "replace"))
+    return f": {text}" if text and response.status >= 300 else ""
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _reason(error: HTTPError, timeout_s: float) -> str:
@@ -149,4 +153,4 @@ def _reason(error: HTTPError, timeout_s: float) -> str:
         return f"no answer for {timeout_s:g} s"
     root = error.__cause__ or error.__context__ or error
     text = getattr(root, "strerror", None) or str(root) or type(root).__name__
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:SAID] or type(root).__name__
+    return _plain(text)[:SAID] or type(root).__name__

@@ -26,8 +26,8 @@ class Vitals:
         self._problem, self._progress = problem, progress
         self._begun = time.time()
 
-    def live(self) -> str:
-        quiet_s = time.time() - max(self._progress(), self._begun)
+    def live(self, now: float | None = None) -> str:
+        quiet_s = (time.time() if now is None else now) - max(self._progress(), self._begun)
         return "" if quiet_s < STALLED_S else f"no round for {quiet_s:.0f} s"
 
     def ready(self) -> str:

@@ -38,9 +38,11 @@ def test_an_event_has_the_id_that_it_was_published_with():
 
 
 UNKNOWN = value("a").replace(b"opened", b"closed")
+NO_TIME = value("a", onset_time="today")
+LONE = value("a").replace(b"pump-17", b"\\ud800")
 
 
-@pytest.mark.parametrize("bad", [b"", b"{", b"[]", b'{"alert_id": 1}', b"\xff", UNKNOWN])
+@pytest.mark.parametrize("bad", [b"", b"{", b"[]", b'{"alert_id": 1}', b"\xff", UNKNOWN, NO_TIME, LONE])
 def test_what_is_no_alert_is_not_taken_for_one(bad):
     with pytest.raises(msgspec.MsgspecError):
         read(bad)

@@ -53,6 +53,13 @@ def test_ids_of_several_are_one_for_the_same_and_another_for_others():
     assert len(set(ids)) == 3
 
 
+def test_an_id_that_no_header_can_carry_is_hashed():
+    for strange in ("é", "a\r\nX: b", "", "a" * 300):
+        letter = webhook().letter(notified(news(0, strange)), 0.0)
+        assert re.fullmatch("[0-9a-f]{32}|-1", letter.headers["Idempotency-Key"])
+        assert json.loads(letter.body)["alerts"][0]["id"] == f"{strange}-1"
+
+
 def test_the_signature_is_of_time_and_body(tmp_path):
     file = tmp_path / "secret"
     file.write_bytes(b"s3cret\n")
