@@ -25,7 +25,7 @@ class Nothing(Asked):
     pass
 
 
-Limit = Annotated[int, BeforeValidator(_plain), Field(ge=1, le=MOST, description="entries on a page")]
+Limit = Annotated[int, Field(ge=1, le=MOST, description="entries on a page"), BeforeValidator(_plain)]
 
 
 class DevicesAsked(Asked):

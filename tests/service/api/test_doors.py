@@ -13,6 +13,7 @@ from service.api.views import Facts, Views, models
 from service.errors import ConfigurationError
 from service.settings import HttpSettings
 from tests.service.cli import gruard
+from tests.service.real import MODELS
 
 TOKEN = "0123456789abcdef-secret"
 GUARDED = ("/api/v1/status", "/api/v1/devices", "/api/v1/devices/x", "/api/v1/models", "/openapi.json")
@@ -109,8 +110,8 @@ def test_addresses_of_this_machine_alone():
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [(None, "cannot be read"), (b"", "at least 16"), (b"short", "at least 16"), (b"with a space inside", "without a space"),
-     (b"\xff" * 20, "cannot be read"), ("é".encode() * 20, "ASCII")],
+    [(None, "cannot be read"), (b"", "at least 16"), (b"short", "at least 16"), (b"\xff" * 20, "cannot be read"),
+     (b"with a space inside", "without a space"), ("é".encode() * 20, "ASCII")],
 )  # fmt: skip
 def test_a_token_that_can_not_be_had_ends_the_start_with_78(tmp_path, text, told):
     path = tmp_path / "token"
@@ -123,5 +124,6 @@ def test_a_token_that_can_not_be_had_ends_the_start_with_78(tmp_path, text, told
 
 
 def test_gruard_run_ends_with_78_for_it(tmp_path):
-    said = gruard("run", cwd=tmp_path, env={"GRUARD_HTTP__TOKEN_FILE": "none", "GRUARD_HTTP__PORT": "0"})
+    own = {"GRUARD_HTTP__TOKEN_FILE": "none", "GRUARD_HTTP__PORT": "0", "GRUARD_MODELS__PATH": str(MODELS)}
+    said = gruard("run", cwd=tmp_path, env=own)
     assert (said.code, "http.token_file none" in said.line) == (78, True)

@@ -97,10 +97,8 @@ class Dying(Silent):
 def test_a_restore_that_replays_everything_shows_everything_again(messages, scores, tmp_path):
     again = settings(tmp_path, worker={"snapshot_s": 1e6, "snapshot_records": 10**7})
     guest = Guest((Dying(len(messages)),), lambda: messages[-1].arrival)
-    with pytest.raises(RuntimeError, match="killed"), served(again, guest) as up:
-        up.says("/metrics", b"gruard_snapshots_total 3.0")  # those of a first start: of nothing, and the last ones
-        fed(again, messages)
-        up.until(len(messages))
+    with pytest.raises(RuntimeError, match="killed"):
+        _live(again, guest, messages)
     with served(again, Guest(clock=guest.clock)) as up:
         up.says("/readyz", b"ok")
         assert up.heard.records == 0
@@ -108,3 +106,10 @@ def test_a_restore_that_replays_everything_shows_everything_again(messages, scor
             recent = up.device(device)["recent"]
             assert recent["time"] == table.tail(READINGS)["time"].to_list()
             np.testing.assert_array_equal(of(recent["score"]), table.tail(READINGS)["score"].to_numpy())
+
+
+def _live(own, guest, messages):
+    with served(own, guest) as up:
+        up.says("/metrics", b"gruard_snapshots_total 3.0")  # those of a first start: of nothing, and the last ones
+        fed(own, messages)
+        up.until(len(messages))

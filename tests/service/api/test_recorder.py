@@ -25,9 +25,8 @@ DEEDS = st.lists(
 
 @given(DEEDS, st.integers(0, 5), st.integers(1, 4))
 def test_memory_is_bounded_and_only_watched_devices_have_a_ring(deeds, devices, readings):
-    recorder, now = Recorder(devices, readings), 0
-    for deed in deeds:
-        now += 1
+    recorder = Recorder(devices, readings)
+    for now, deed in enumerate(deeds):
         if deed[0] == "step":
             mask = recorder.chosen(deed[1])
             chosen = [device for device, watched in zip(deed[1], mask, strict=True) if watched]

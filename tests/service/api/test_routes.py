@@ -121,10 +121,9 @@ def test_a_device_page_has_its_line_its_alerts_and_shares_that_add_up(site):
         assert page["alerts"] == site.get("alerts", state="all", device=line["id"], limit=500)["alerts"]
         assert sum(part["share"] for part in page["contributions"]) == pytest.approx(1, abs=0.02)
         assert page["labels"].keys() == {"site"}
-        lengths = {len(page["recent"][name]) for name in ("time", "score", "evidence", "limit", "alert")}
-        lengths |= {
-            len(values[name]) for values in page["recent"]["sensors"].values() for name in ("observed", "upper")
-        }
+        recent = page["recent"]
+        lengths = {len(recent[name]) for name in ("time", "score", "evidence", "limit", "alert", "leading_sensor")}
+        lengths |= {len(series[name]) for series in recent["sensors"].values() for name in ("observed", "upper")}
         assert len(lengths) == 1
 
 
