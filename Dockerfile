@@ -1,6 +1,8 @@
-# Two images of one source: `service` runs the detector and has no torch; `training` fits and exports models.
+# Three images of one source: `service` runs the detector and has no torch; `console` has the browser's pages beside it;
+# `training` fits and exports models.
 #
 #   docker build --target service  --tag gruard:local .
+#   docker build --target console  --tag gruard-console:local .
 #   docker build --target training --tag gruard-training:local .
 #
 # Written for the classic builder as well as BuildKit. pip asks the index that it is configured with;
@@ -8,12 +10,13 @@
 ARG BASE=python:3.11-slim-bookworm
 
 
-# What both images share: the user, the folders, how Python behaves.
+# What all images share: the user, the folders, how Python behaves.
 FROM ${BASE} AS ground
 RUN groupadd --gid 10001 gruard \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin gruard \
- && install -d -o 10001 -g 10001 /data
-# /data is for the embedded stream's file; on Kafka nothing is ever written outside /tmp.
+ && install -d -o 10001 -g 10001 /data /run/gruard
+# /data is for the embedded stream's file; on Kafka nothing is ever written outside /tmp. /run/gruard is where a volume with
+# the API's token belongs: it takes its owner from here.
 ENV PATH=/opt/gruard/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -26,7 +29,7 @@ STOPSIGNAL SIGTERM
 
 
 # The dependencies first: they change seldom, and a change of the source does not install them again.
-FROM ${BASE} AS build
+FROM ${BASE} AS needs
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_FIND_LINKS
@@ -39,6 +42,9 @@ RUN python -m venv --without-pip /opt/gruard
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > needs.txt \
  && python -m pip --python /opt/gruard/bin/python install --requirement needs.txt
+
+
+FROM needs AS build
 COPY README.md LICENSE ./
 COPY service service
 RUN python -m pip --python /opt/gruard/bin/python install --no-deps . \
@@ -60,6 +66,33 @@ ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="gruard" \
       org.opencontainers.image.description="Streaming anomaly detection for IoT telemetry" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+
+# Dash and what it brings, which no worker needs.
+FROM needs AS build-console
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['console'], sep='\n')" > console.txt \
+ && python -m pip --python /opt/gruard/bin/python install --requirement console.txt
+COPY README.md LICENSE ./
+COPY service service
+RUN python -m pip --python /opt/gruard/bin/python install --no-deps . \
+ && rm /opt/gruard/bin/gruard-train
+
+
+FROM ground AS console
+USER 10001:10001
+EXPOSE 8090
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "/app/health.py", "", "8090"]
+ENTRYPOINT ["gruard"]
+CMD ["console", "--host=0.0.0.0"]
+COPY deploy/compose/health.py /app/health.py
+COPY --from=build-console /opt/gruard /opt/gruard
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="gruard-console" \
+      org.opencontainers.image.description="Gruard's pages: devices, alerts and why, in a browser" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

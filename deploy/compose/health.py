@@ -1,6 +1,7 @@
-"""Asks a worker in the same container how it is: `health.py livez|readyz|startupz [PORT]`; exit 0 = well.
+"""Asks who serves in the same container how it is: `health.py livez|readyz|startupz|"" [PORT]`; exit 0 = well.
 
-The image has no curl, and what the engine keeps of a failed check should be the worker's own reason, not a traceback.
+"" is the first page, for the console has no probes. The image has no curl, and what the engine keeps of a failed check
+should be the worker's own reason, not a traceback.
 """
 
 import sys

@@ -13,6 +13,8 @@ import yaml
 from tests.service.cli import ROOT
 
 OURS = "gruard:local"
+CONSOLE = "gruard-console:local"
+GRAFANA = "grafana/grafana"
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
@@ -26,6 +28,13 @@ def compose(name: str) -> dict[str, Any]:
 
 def variables(name: str) -> set[str]:
     return {found[0] for found in VARIABLE.findall((ROOT / name).read_text("utf-8"))}
+
+
+def published(name: str) -> dict[str, str]:
+    """Service to the variable that moves its port."""
+    tree = yaml.safe_load((ROOT / name).read_text("utf-8"))
+    ports = {service: " ".join(each.get("ports", [])) for service, each in tree["services"].items()}
+    return {service: VARIABLE.findall(text)[0][0] for service, text in ports.items() if text}
 
 
 def together(*names: str) -> dict[str, Any]:
@@ -75,9 +84,9 @@ def lineage(name: str) -> list[Stage]:
     return [*(lineage(stage.parent) if stage.parent in known else []), stage]
 
 
-def image_environment() -> dict[str, str]:
-    """What the service image sets for everybody."""
-    pairs = [pair for stage in lineage("service") for rest in stage.all("ENV") for pair in rest.split()]
+def image_environment(target: str = "service") -> dict[str, str]:
+    """What an image sets for everybody."""
+    pairs = [pair for stage in lineage(target) for rest in stage.all("ENV") for pair in rest.split()]
     return dict(pair.split("=", 1) for pair in pairs)
 
 

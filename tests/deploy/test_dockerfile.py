@@ -14,7 +14,7 @@ from tests.deploy.files import image_environment, lineage, stages, words
 from tests.service.cli import ROOT
 
 TEXT = (ROOT / "Dockerfile").read_text("utf-8")
-TARGETS = ("service", "training")
+TARGETS = ("service", "console", "training")
 
 
 def sources() -> list[str]:
@@ -87,18 +87,35 @@ def test_the_last_stage_installs_nothing_and_takes_only_the_environment_of_the_b
     assert [(source, goal) for _, source, goal in taken] == [("/opt/gruard", "/opt/gruard")]
 
 
-def test_torch_is_in_the_training_image_alone():
-    def builds(target):
-        given = re.search(r"--from=(\S+)", " ".join(lineage(target)[-1].all("COPY")))[1]
-        return " ".join(rest for stage in lineage(given) for rest in stage.all("RUN"))
+def builds(target):
+    """Every command that made the environment of an image."""
+    given = re.search(r"--from=(\S+)", " ".join(lineage(target)[-1].all("COPY")))[1]
+    return " ".join(rest for stage in lineage(given) for rest in stage.all("RUN"))
 
+
+def test_torch_is_in_the_training_image_alone():
     assert "[training,reports]" in builds("training")
+    for target in ("service", "console"):
+        assert "[training" not in builds(target)
+        copied = {rest for stage in lineage(target) for rest in stage.all("COPY")}
+        assert "training training" not in copied
+
+
+def test_dash_is_in_the_console_s_image_alone():
+    assert "['console']" in builds("console")
+    assert "['console']" not in builds("service")
     assert "[" not in builds("service").split("needs.txt", 1)[1], "no extra is installed for the service"
-    assert "training" not in {rest for stage in lineage("build") for rest in stage.all("COPY")}
+
+
+def test_a_change_of_the_source_does_not_install_its_dependencies_again():
+    for target in ("build", "build-console"):
+        steps = lineage(target)[-1].steps
+        source = steps.index(("COPY", "service service"))
+        assert all("--no-deps" in rest for name, rest in steps[source:] if name == "RUN")
 
 
 def test_every_installation_keeps_to_the_tested_versions():
-    environment = " ".join(rest for rest in stages()["build"].all("ENV"))
+    environment = " ".join(rest for rest in stages()["needs"].all("ENV"))
     assert "PIP_CONSTRAINT=/build/constraints.txt" in environment
     assert "PIP_NO_CACHE_DIR=1" in environment
 
@@ -117,6 +134,12 @@ def test_the_image_s_own_settings_are_settings_and_its_models_are_where_they_say
     assert f"models {settings.models.path}" in last.all("COPY")
     assert [str(settings.http.port)] == last.all("EXPOSE")
     assert settings.http.host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("target", ["service", "console"])
+def test_a_volume_with_the_token_belongs_to_who_makes_and_reads_it(target):
+    made = " ".join(rest for stage in lineage(target) for rest in stage.all("RUN"))
+    assert re.search(r"install -d -o 10001 -g 10001 [\w/ ]*/run/gruard\b", made)
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -160,10 +183,15 @@ def test_no_answer_is_one_line_and_not_healthy(port):
     assert not said.stderr
 
 
-def test_the_health_check_runs_the_script_that_was_copied():
-    check = lineage("service")[-1].all("HEALTHCHECK")[0]
+def test_the_first_page_is_asked_where_there_are_no_probes(port):
+    assert "503" in healthy("", port).stdout
+
+
+@pytest.mark.parametrize("target", ["service", "console"])
+def test_the_health_check_runs_the_script_that_was_copied(target):
+    check = lineage(target)[-1].all("HEALTHCHECK")[0]
     command = words(check[check.index("[") :])
     assert command[0] == "python"
-    copied = [rest.split()[1] for rest in lineage("service")[-1].all("COPY")]
+    copied = [rest.split()[1] for rest in lineage(target)[-1].all("COPY")]
     assert command[1] in copied
-    assert command[2] in ("livez", "readyz", "startupz")
+    assert command[2:] == {"service": ["livez"], "console": ["", "8090"]}[target]

@@ -100,7 +100,7 @@ def test_each_container_is_given_its_own_secrets_and_no_other():
 def test_every_user_that_is_granted_rights_gets_its_password_made():
     users = {right.user for right in RIGHTS}
     assert {f"{user}.password" for user in users} | {"ca.pem", "admin.pem"} == GIVEN["users"]
-    for name in ("topics", "fleet", "detector-a", "detector-b"):
+    for name in ("topics", "fleet", "detector-a", "detector-b", "notify"):
         given = settings(CLOSED["services"][name]).kafka
         assert given.sasl_username in users
         assert given.security_protocol == "SASL_SSL"
@@ -114,6 +114,8 @@ def test_rights_are_for_the_topics_and_the_group_that_workers_use():
         assert need <= own[given.topic(role)]
     assert "write" not in own[given.topic("readings")]
     assert "read" in own[given.group]
+    told = next(right for right in RIGHTS if right.user == "notify" and right.kind == "group")
+    assert f"{given.group}-notify".startswith(told.name)
     assert f"{given.group}-{given.slot}".startswith(next(r.name for r in RIGHTS if r.kind == "transactional_id"))
 
 
@@ -124,7 +126,7 @@ def test_the_page_on_security_lists_the_rights_that_are_given():
         for line in page.splitlines()
         if line.startswith("| `")
     ]
-    shown = {(user, kind, name, what) for user, kind, name, what, *_ in rows}
+    shown = {row[:4] for row in rows if len(row) == 5}
     given = {
         (r.user, r.kind, r.name + ("*" if r.pattern == "prefixed" else ""), ", ".join(r.operations.split()))
         for r in RIGHTS
