@@ -3,7 +3,7 @@
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from service.console import controls, parts
+from service.console import controls, live, parts
 from service.console.frame import TICK_MS
 from service.console.shapes import Alert
 from service.console.together import Gathered
@@ -30,7 +30,7 @@ def layout(classes: set[str]) -> Component:
             *stores,
             html.H1(["Alerts", html.Span(id="alerts-count", className="count")], id="title", tabIndex="-1"),
             html.Div(filters, className="controls", role="search"),
-            html.Div(id="alerts-list"),
+            live.part("alerts-list"),
         ],
         className="page",
     )

@@ -1,6 +1,6 @@
 """The pages put together: addresses to pages, ticks to what is new on them. Nothing is decided here.
 
-A tick renders a page's live part anew from what the services tell; the browser changes only what differs. No script is
+A tick makes a page's live parts anew from what the services tell; the browser changes only what differs. No script is
 ever made of data: scripts are files of the packages and of assets/, and the content security policy says so.
 """
 
@@ -14,6 +14,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from service.console import alerts, device, frame, models, overview, scoreboard
+from service.console.live import tree, tree_of
 from service.console.together import Together
 
 LOG = logging.getLogger("gruard.console")
@@ -25,6 +26,10 @@ META = [
 INDEX = """<!doctype html>
 <html lang="en"><head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
 <body>{%app_entry%}<footer class="scripts">{%config%}{%scripts%}{%renderer%}</footer></body></html>"""
+LIVE = (
+    "pulse", "trouble", "navigation", "fleet-wrong", "fleet-devices", "alerts-list", "device-head", "device-notice",
+    "device-contributions", "device-alerts", "demo-score",
+)  # fmt: skip
 OPEN = {"state": "open"}
 OPEN_MOST, ALERTS_MOST, SEARCHED_MOST = 200, 200, 500
 
@@ -52,14 +57,30 @@ def made(services: Together) -> Dash:
     _device(app, services)
     _demo(app, services)
     _in_the_browser(app)
+    app.server.register_error_handler(404, _found(app))
     app.server.after_request(_guarded(app))
     return app
+
+
+def _drawn(part: str) -> Output:
+    return Output(tree_of(part), "data")
 
 
 def _failed(error: Exception) -> Any:
     """The page keeps what it shows; the log says what to report."""
     LOG.error("a page could not be made new: %s", error, exc_info=error)
     return no_update
+
+
+def _found(app: Dash) -> Any:
+    """A device's name may hold what no route of Flask takes, a new line for one."""
+
+    def find(error: Exception) -> Any:
+        if flask.request.path.startswith(device.PATH) and flask.request.method == "GET":
+            return app.index()  # type: ignore[no-untyped-call]
+        return "There is no such page.\n", 404
+
+    return find
 
 
 def _guarded(app: Dash) -> Any:
@@ -80,7 +101,7 @@ def _guarded(app: Dash) -> Any:
 
 def _frame(app: Dash, services: Together) -> None:
     @app.callback(
-        Output("pulse", "children"), Output("trouble", "children"), Output("navigation", "children"),
+        _drawn("pulse"), _drawn("trouble"), _drawn("navigation"),
         Output("window-title", "data"),
         Input("tick", "n_intervals"), Input("url", "pathname"),
     )  # fmt: skip
@@ -90,11 +111,9 @@ def _frame(app: Dash, services: Together) -> None:
         demo = bool(services.scoreboard().items)
         name = dict((*frame.PAGES, frame.DEMO)).get(path or "/", "Device")
         return (
-            frame.pulse(pulses),
-            frame.troubles(pulses),
-            frame.navigation(path or "/", demo),
+            tree(frame.pulse(pulses)), tree(frame.troubles(pulses)), tree(frame.navigation(path or "/", demo)),
             frame.title(name, told),
-        )
+        )  # fmt: skip
 
     @app.callback(
         Output("announce", "children"), Output("heard", "data"),
@@ -134,8 +153,8 @@ def _classes(services: Together) -> set[str]:
 
 def _fleet(app: Dash, services: Together) -> None:
     @app.callback(
-        Output("fleet-wrong", "children"), Output("fleet-wrong-count", "children"),
-        Output("fleet-devices", "children"), Output("fleet-count", "children"),
+        _drawn("fleet-wrong"), Output("fleet-wrong-count", "children"),
+        _drawn("fleet-devices"), Output("fleet-count", "children"),
         Input("fleet-tick", "n_intervals"), Input("fleet-find", "value"), Input("fleet-severity", "data"),
         Input("fleet-class", "data"),
     )  # fmt: skip
@@ -145,16 +164,14 @@ def _fleet(app: Dash, services: Together) -> None:
         filtered = bool(find or severity or device_class)
         more = "+" if wrong.total > len(wrong.items) else ""
         return (
-            overview.wrong(wrong),
-            f"{len(wrong.items):,}{more}",
-            overview.devices(found, filtered),
-            f"{found.total:,}",
-        )
+            tree(overview.wrong(wrong)), f"{len(wrong.items):,}{more}",
+            tree(overview.devices(found, filtered)), f"{found.total:,}",
+        )  # fmt: skip
 
 
 def _alerts(app: Dash, services: Together) -> None:
     @app.callback(
-        Output("alerts-list", "children"), Output("alerts-count", "children"),
+        _drawn("alerts-list"), Output("alerts-count", "children"),
         Input("alerts-tick", "n_intervals"), Input("alerts-find", "value"), Input("alerts-state", "data"),
         Input("alerts-severity", "data"), Input("alerts-kind", "data"), Input("alerts-class", "data"),
     )  # fmt: skip
@@ -165,44 +182,60 @@ def _alerts(app: Dash, services: Together) -> None:
         most = SEARCHED_MOST if searched else ALERTS_MOST
         found = services.alerts(alerts.query(state, severity, kind), most)
         own = alerts.like(found, find, device_class)
-        return alerts.listed(own, searched or state != "all" or bool(severity or kind)), alerts.counted(own, found)
+        filtered = searched or state != "all" or bool(severity or kind)
+        return tree(alerts.listed(own, filtered)), alerts.counted(own, found)
 
 
 def _device(app: Dash, services: Together) -> None:
     @app.callback(
-        Output("device-head", "children"), Output("device-graph", "figure"), Output("device-drawn", "data"),
-        Output("device-notice", "children"), Output("device-figure", "hidden"), Output("device-rest", "hidden"),
-        Output("device-contributions", "children"), Output("device-alerts", "children"),
+        _drawn("device-head"), Output("device-graph", "figure"), Output("device-graph", "style"),
+        Output("device-drawn", "data"),
+        _drawn("device-notice"), Output("device-figure", "hidden"), Output("device-rest", "hidden"),
+        _drawn("device-contributions"), _drawn("device-alerts"),
         Input("device-tick", "n_intervals"), Input("device-window", "data"), Input("device-sensors", "data"),
-        Input("scheme", "data"), State("device-name", "data"), State("device-drawn", "data"),
+        Input("scheme", "data"), State("device-zoom", "data"), State("device-name", "data"),
+        State("device-drawn", "data"),
     )  # fmt: skip
     def live(
-        tick: int | None, window: str, sensors: str, scheme: str, name: str, drawn: Mapping[str, Any] | None
+        tick: int | None,
+        window: str,
+        sensors: str,
+        scheme: str,
+        zoom: list[str] | None,
+        name: str,
+        drawn: Mapping[str, Any] | None,
     ) -> tuple[Any, ...]:
         found = services.device(name)
-        head = device.head(found, name)
+        head = tree(device.head(found, name))
         if not found.items:
-            return head, no_update, no_update, None, True, True, no_update, no_update
+            return head, no_update, no_update, no_update, [], True, True, no_update, no_update
         one = found.items[0]
         told = device.recorded(one)
-        view = device.View(window, sensors == "every", scheme)
-        figure, now = device.redrawn(one, view, drawn) if told is None else (no_update, no_update)
+        view = device.View(window, sensors == "every", scheme, tuple(zoom) if zoom else None)
+        figure, style, now = device.redrawn(one, view, drawn) if told is None else (no_update,) * 3
         return (
-            head, figure, now, told, told is not None, False, device.contributions(one), device.alerts(one)
+            head, figure, style, now, tree(told), told is not None, False,
+            tree(device.contributions(one)), tree(device.alerts(one)),
         )  # fmt: skip
 
 
 def _demo(app: Dash, services: Together) -> None:
-    @app.callback(Output("demo-score", "children"), Input("demo-tick", "n_intervals"))
-    def score(tick: int | None) -> Component:
-        return scoreboard.score(services.scoreboard())
+    @app.callback(_drawn("demo-score"), Input("demo-tick", "n_intervals"))
+    def score(tick: int | None) -> Any:
+        return tree(scoreboard.score(services.scoreboard()))
 
 
 def _in_the_browser(app: Dash) -> None:
     """Functions of assets/console.js; no text of theirs comes from here."""
     call: Any = app.clientside_callback  # has no types
     call(ClientsideFunction("gruard", "title"), Input("window-title", "data"))
+    for part in LIVE:
+        call(ClientsideFunction("live", "draw"), Input(tree_of(part), "data"), State(part, "id"))
     call(ClientsideFunction("gruard", "arrived"), Input("shown", "data"))
+    call(
+        ClientsideFunction("gruard", "zoom"),
+        Output("device-zoom", "data"), Input("device-graph", "relayoutData"), Input("device-window", "data"),
+    )  # fmt: skip
     call(
         ClientsideFunction("gruard", "scheme"),
         Output("scheme", "data"), Input("tick", "n_intervals"), State("scheme", "data"),

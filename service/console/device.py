@@ -1,5 +1,6 @@
 """A device's page: what is wrong with it and why, its readings with their band, the evidence, and all of its alerts."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 from dash import dcc, html, no_update
 from dash.development.base_component import Component
 
-from service.console import controls, figure, palette, parts, words
+from service.console import controls, figure, live, palette, parts, words
 from service.console.shapes import SEVERITIES, Alert, Contribution, Curve, Device, Recent
 from service.console.together import Gathered
 
@@ -21,7 +22,7 @@ CONFIG: Any = {
     "displaylogo": False,
     "responsive": True,
     "scrollZoom": False,
-    "doubleClick": "reset",
+    "doubleClick": "autosize",
 }
 LEGEND = (
     "Dark line: observed. Blue band: where a healthy reading was expected before it was seen. Evidence above the "
@@ -45,20 +46,21 @@ def layout(name: str) -> Component:
             dcc.Store(id="device-name", data=name),
             dcc.Store(id="device-drawn"),
             dcc.Store(id="device-window", data="all"),
+            dcc.Store(id="device-zoom"),
             dcc.Store(id="device-sensors", data="first"),
             html.H1(html.Bdi(words.plain(name)), id="title", tabIndex="-1"),
-            html.Div(id="device-head"),
+            live.part("device-head"),
             html.Section(
                 [
                     html.Div([html.H2("Readings, band and evidence"), _controls()], className="bar-of-controls"),
-                    html.Div(id="device-notice"),
-                    html.Figure([_graph(), html.Figcaption(LEGEND)], id="device-figure", hidden=True),
+                    live.part("device-notice"),
+                    html.Figure([_graph(), html.Figcaption(LEGEND)], id="device-figure"),
                 ],
             ),
             html.Div(
                 [
-                    html.Section([html.H2("Which sensors make the evidence"), html.Div(id="device-contributions")]),
-                    html.Section([html.H2("Alerts of this device"), html.Div(id="device-alerts")]),
+                    html.Section([html.H2("Which sensors make the evidence"), live.part("device-contributions")]),
+                    html.Section([html.H2("Alerts of this device"), live.part("device-alerts")]),
                 ],
                 className="columns",
                 id="device-rest",
@@ -69,7 +71,7 @@ def layout(name: str) -> Component:
 
 
 def _graph() -> Component:
-    return dcc.Graph(id="device-graph", config=CONFIG, figure={"data": [], "layout": {"height": 240}})
+    return dcc.Graph(id="device-graph", config=CONFIG, figure={"data": [], "layout": {}}, style={"height": "240px"})
 
 
 def _controls() -> Component:
@@ -136,19 +138,20 @@ class View:
     window: str
     every: bool  # sensor
     scheme: str
+    zoom: tuple[str, ...] | None = None  # from when to when
 
 
-def redrawn(device: Device, view: View, drawn: Mapping[str, Any] | None) -> tuple[Any, Any]:
-    """The figure, and what is drawn in it; nothing of both where the same is drawn already."""
+def redrawn(device: Device, view: View, drawn: Mapping[str, Any] | None) -> tuple[Any, Any, Any]:
+    """The figure, its room on the page, and what is drawn in it; nothing where the same is drawn already."""
     before = drawn or {}
-    stamp = [device.id, device.recent.time[-1], _changes(device), view.window, view.every, view.scheme]
-    if stamp == before.get("stamp"):
-        return no_update, no_update
+    stamp = [device.id, device.recent.time[-1], _changes(device), view.window, view.every, view.scheme, view.zoom]
+    if json.loads(json.dumps(stamp)) == before.get("stamp"):
+        return no_update, no_update, no_update
     sensors = list(device.recent.sensors) if view.every else chosen(device, before.get("sensors", []))
     recent = latest(device.recent, WINDOWS.get(view.window))
-    kept = f"{device.id}/{view.window}/{len(sensors)}"
-    drawing = figure.figure(recent, sensors, device.alerts, palette.of(view.scheme), kept)
-    return drawing, {"stamp": stamp, "sensors": [] if view.every else sensors}
+    drawing = figure.figure(recent, sensors, device.alerts, palette.of(view.scheme), view.zoom)
+    room = {"height": f"{drawing['layout']['height']}px"}
+    return drawing, room, {"stamp": stamp, "sensors": [] if view.every else sensors}
 
 
 def _changes(device: Device) -> str:

@@ -19,12 +19,12 @@ FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 
 
 def figure(
-    recent: Recent, sensors: Sequence[str], alerts: Sequence[Alert], palette: Palette, view: str
+    recent: Recent, sensors: Sequence[str], alerts: Sequence[Alert], palette: Palette, zoom: Sequence[str] | None
 ) -> dict[str, Any]:
-    """view: zoom and hidden traces are kept as long as it stays the same."""
+    """zoom: from when to when; None: all."""
     rows = [name for name in sensors if name in recent.sensors]
     marked = marks(alerts, recent)
-    layout = _layout(len(rows) + 1, palette, view)
+    layout = _layout(len(rows) + 1, palette, zoom)
     traces: list[dict[str, Any]] = []
     for row, name in enumerate(rows, 1):
         curve = recent.sensors[name]
@@ -53,9 +53,8 @@ def marks(alerts: Sequence[Alert], recent: Recent) -> list[tuple[int, Alert]]:
     ][:MARKED]
 
 
-def _layout(rows: int, palette: Palette, view: str) -> dict[str, Any]:
+def _layout(rows: int, palette: Palette, zoom: Sequence[str] | None) -> dict[str, Any]:
     return {
-        "uirevision": view,
         "height": rows * ROW_PX + FOOT_PX,
         "margin": {"l": 54, "r": 12, "t": 4, "b": FOOT_PX, "pad": 2},
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -68,6 +67,7 @@ def _layout(rows: int, palette: Palette, view: str) -> dict[str, Any]:
         "annotations": [],
         "xaxis": {
             "type": "date",
+            **({"range": list(zoom)} if zoom else {"autorange": True}),
             "anchor": f"y{rows}" if rows > 1 else "y",
             "gridcolor": palette.grid,
             "linecolor": palette.grid,

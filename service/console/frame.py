@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from service.console import parts, words
+from service.console import live, parts, words
 from service.console.shapes import SEVERITIES, Alert, Status
 from service.console.together import Gathered, Pulse
 
@@ -27,12 +27,12 @@ def layout() -> Component:
             html.Header(
                 [
                     html.Div("Gruard", className="brand"),
-                    html.Nav(navigation("/", False), id="navigation", **parts.also(aria_label="Pages")),
-                    html.Div(id="pulse", className="pulse"),
+                    html.Nav(live.part("navigation"), **parts.also(aria_label="Pages")),
+                    live.part("pulse", className="pulse"),
                 ]
             ),
             html.Div(id="announce", className="unseen", role="alert", **parts.also(aria_live="assertive")),
-            html.Div(id="trouble", role="status"),
+            live.part("trouble", role="status"),
             html.Main(id="main", tabIndex="-1"),
             html.Footer("All times are UTC, those of the readings. Alerts say what is unusual, not what is dangerous."),
         ],
@@ -46,9 +46,8 @@ def navigation(path: str, demo: bool) -> list[Component]:
 
 
 def _link(href: str, name: str, here: bool) -> Component:
-    """dcc.Link takes no aria attribute, so the item around it says where the reader is."""
     current = parts.also(aria_current="page") if here else {}
-    return html.Span(dcc.Link(name, href=href), className="here" if here else "", **current)
+    return html.A(name, href=href, className="here" if here else None, **current)
 
 
 def pulse(pulses: Sequence[Pulse]) -> list[Component]:
@@ -144,8 +143,8 @@ def news(alerts: Gathered[Alert], heard: list[str] | None) -> tuple[str | None, 
     new = [alert for alert in critical if alert.alert_id not in heard]
     if not new:
         return None, ids
-    more = f" And {len(new) - 1} more." if len(new) > 1 else ""
-    return f"New critical alert. {words.plain(new[0].summary, 300)}.{more}", ids
+    more = f". And {len(new) - 1} more." if len(new) > 1 else ""
+    return f"New critical alert. {words.plain(new[0].summary, 300)}{more}", ids
 
 
 def title(name: str, told: Sequence[Status]) -> str:

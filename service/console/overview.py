@@ -3,7 +3,7 @@
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from service.console import controls, parts, words
+from service.console import controls, live, parts, words
 from service.console.frame import TICK_MS
 from service.console.shapes import Alert, Device
 from service.console.together import Gathered
@@ -28,7 +28,7 @@ def layout(classes: set[str]) -> Component:
 
 def _wrong() -> Component:
     return html.Section(
-        [html.H2(["Open alerts", html.Span(id="fleet-wrong-count", className="count")]), html.Div(id="fleet-wrong")],
+        [html.H2(["Open alerts", html.Span(id="fleet-wrong-count", className="count")]), live.part("fleet-wrong")],
         **parts.also(aria_label="Open alerts"),
     )
 
@@ -43,7 +43,7 @@ def _devices(classes: set[str]) -> Component:
         [
             html.H2(["Devices", html.Span(id="fleet-count", className="count")]),
             html.Div(filters, className="controls", role="search"),
-            html.Div(id="fleet-devices"),
+            live.part("fleet-devices"),
         ],
         **parts.also(aria_label="Devices"),
     )
@@ -60,7 +60,7 @@ def wrong(found: Gathered[Alert]) -> Component:
     more = len(worst) - ALERTS
     if more <= 0:
         return shown
-    return html.Div([shown, html.P(dcc.Link(f"{more:,} more open alerts", href="/alerts"), className="more")])
+    return html.Div([shown, html.P(html.A(f"{more:,} more open alerts", href="/alerts"), className="more")])
 
 
 def devices(found: Gathered[Device], filtered: bool) -> Component:
@@ -107,6 +107,7 @@ def _row(device: Device) -> Component:
             html.Td(words.score(device.score), className="number"),
             html.Td(parts.time(device.last_time, day=False), className="number"),
         ],
+        key=device.id,
         **parts.also(data_device=device.id),
     )
 

@@ -1,12 +1,12 @@
 """What several pages are made of: an alert with its sentence, a link to a device, a severity, a notice.
 
-Live parts have no ids: Dash then changes them in place when they are made anew, so focus, selection and scroll stay.
+A key tells a browser which row is which when a list is told again in another order.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from service.console import words
@@ -22,7 +22,7 @@ def also(**attributes: str) -> dict[str, Any]:
 
 
 def device_link(identity: str) -> Component:
-    return dcc.Link(
+    return html.A(
         html.Bdi(words.plain(identity, 64)),
         href=words.device_path(identity),
         className="device",
@@ -59,6 +59,7 @@ def alert_item(alert: Alert, device: bool = True, mark: int | None = None) -> Co
             html.Div(_life(alert), className="life"),
         ],
         className=f"alert {'past' if alert.resolved else tone(alert.severity)}",
+        key=alert.alert_id,
         **also(data_alert=alert.alert_id, data_severity=alert.severity),
     )
 

@@ -3,7 +3,7 @@
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from service.console import parts, words
+from service.console import live, parts, words
 from service.console.shapes import FalseAlarm, Fault, Scoreboard
 from service.console.together import Gathered
 
@@ -15,7 +15,7 @@ def layout() -> Component:
         [
             dcc.Interval(id="demo-tick", interval=2000),
             html.H1("Scoreboard", id="title", tabIndex="-1"),
-            html.Div(id="demo-score"),
+            live.part("demo-score"),
         ],
         className="page",
     )

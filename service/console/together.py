@@ -67,7 +67,8 @@ class Together:
 
     def device(self, identity: str) -> Gathered[Device]:
         """At most one: of workers that both tell of it, the one that read it last holds it now."""
-        answers = self._ask(Device, f"/api/v1/devices/{quote(identity, safe='')}")
+        name = quote(identity, safe="").replace(".", "%2E")  # a path of dots would be taken for a way up
+        answers = self._ask(Device, f"/api/v1/devices/{name}")
         found = [answer.told for _, answer in answers if answer.told]
         found = _latest(
             found, lambda device: device.id, lambda device: (bool(device.recent.time), device.last_time or "")

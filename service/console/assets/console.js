@@ -1,5 +1,5 @@
-// What only the browser can do: the window's title, the colour scheme, focus that stays with what it was on, and lists
-// of the browser's own as filters. Text of devices passes through here as text only.
+// What only the browser can do: the window's title, the colour scheme, links that change the page, focus on a new page,
+// and lists of the browser's own as filters.
 "use strict";
 
 (() => {
@@ -22,6 +22,14 @@
         });
       },
 
+      // A new picture is drawn as near as the one before it; another stretch of time begins with all of it.
+      zoom(layout) {
+        const { callback_context: context, no_update: same } = window.dash_clientside;
+        if (context.triggered.some((each) => each.prop_id.startsWith("device-window."))) return null;
+        const from = layout?.["xaxis.range[0]"], to = layout?.["xaxis.range[1]"];
+        return from && to ? [from, to] : layout?.["xaxis.autorange"] ? null : same;
+      },
+
       scheme(tick, known) {
         const now = dark.matches ? "dark" : "light";
         return now === known ? window.dash_clientside.no_update : now;
@@ -34,16 +42,13 @@
     if (store) window.dash_clientside.set_props(store, { data: event.target.value });
   });
 
-  // Lists are made new in place: a row that moved keeps its node but not its text. Focus goes with the text.
-  let held = null;
-  document.addEventListener("focusin", (event) => {
-    held = event.target.closest?.("main a") ? event.target.getAttribute("href") : null;
+  // A link within the console changes the page without loading everything again; any other click on it is the browser's.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href^='/']");
+    const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    if (!link || !plain || event.defaultPrevented) return;
+    event.preventDefault();
+    window.history.pushState({}, "", link.getAttribute("href"));
+    window.dispatchEvent(new PopStateEvent("popstate"));
   });
-  new MutationObserver(() => {
-    if (!held) return;
-    const now = document.activeElement;
-    if (now?.getAttribute?.("href") === held) return;
-    const moved = document.querySelector(`main a[href="${CSS.escape(held)}"]`);
-    if (moved && (now === document.body || now?.closest?.("main"))) moved.focus({ preventScroll: true });
-  }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["href"] });
 })();

@@ -12,7 +12,12 @@ class Speaker:
 
     def __init__(self, says: dict[str, Any], token: str | None = None, port: int = 0) -> None:
         self.says, self.token, self.asked = says, token, []
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self.port = port
+        self.come()
+
+    def come(self) -> None:
+        """Again where it was, after `leave`."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.service.cli import ROOT, Said, command, environment, gruard
 
 # Only what a few seconds show is claimed here; how much is found is claimed where there is time to find it.
-SHORT = ("--seconds", "3", "--speed", "600", "--port", "0", "--devices", "8")
+SHORT = ("--seconds", "3", "--speed", "600", "--port", "0", "--devices", "8", "--no-console")
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_the_same_seed_gives_the_same_faults_and_finds(played, tmp_path):
 def test_ctrl_c_ends_it_with_the_scoreboard(tmp_path):
     report = tmp_path / "r.json"
     process = subprocess.Popen(
-        command("demo", "--port", "0", "--devices", "4", "--report", report), cwd=ROOT, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command("demo", "--port", "0", "--no-console", "--devices", "4", "--report", report), cwd=ROOT,
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     assert "4 simulated devices" in process.stdout.readline()
@@ -68,5 +68,8 @@ def test_ctrl_c_ends_it_with_the_scoreboard(tmp_path):
 def test_it_leaves_nothing_behind(tmp_path):
     env = {"TMPDIR": str(tmp_path), "GRUARD_MODELS__PATH": str(ROOT / "models")}
     (tmp_path / "here").mkdir()
-    assert gruard("demo", "--seconds", "0.5", "--port", "0", cwd=tmp_path / "here", env=env).code == 0
+    assert (
+        gruard("demo", "--seconds", "0.5", "--port", "0", "--console-port", "0", cwd=tmp_path / "here", env=env).code
+        == 0
+    )
     assert [each for each in Path(tmp_path).rglob("*") if each.name != "here"] == []
