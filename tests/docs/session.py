@@ -14,7 +14,7 @@ from typing import Self
 from tests.docs.pages import Block
 from tests.service.cli import environment
 
-PATIENCE_S = 600.0  # a block that takes longer hangs
+PATIENCE_S = 1800.0  # a block that takes longer hangs, even beside busy neighbours
 EVENTUALLY_S = 90.0
 CTRL_C = (0, 130, -signal.SIGINT)  # what a command may end with that was told to
 

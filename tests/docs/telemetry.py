@@ -27,7 +27,7 @@ SKAB = {  # sensor: typical level, spread
     "Volume Flow RateRMS": (32.0, 0.5),
 }
 LABELS = ("anomaly", "changepoint")
-ROWS, BEGINS, ENDS = 700, 450, 620
+ROWS, BEGINS, ENDS = 560, 430, 510
 SIZE = 9.0  # spreads that the flow falls
 METRICS = 38
 
