@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and Grafana as the stack runs them: they find each other, and Grafana lets nobody in unasked."""
+"""Prometheus, Alertmanager and Grafana in the stack: they find each other, and Grafana lets nobody in unasked."""
 
 import os
 import subprocess
