@@ -10,6 +10,7 @@ EVERYTHING := $(VENV)/.everything
 KAFKA := .kafka/libs
 TOOLS := $(VENV)/.tools
 TESTS ?= tests
+PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test chaos check format bench models docs clean
@@ -24,8 +25,8 @@ demo: $(CONSOLE) ## a simulated fleet with faults, live in a browser; SECONDS=12
 
 setup: $(EVERYTHING) $(KAFKA) $(TOOLS) ## everything that tests and training need, into .venv
 
-test: $(EVERYTHING) $(KAFKA) $(TOOLS) ## every test; TESTS=tests/service/test_worker.py for some
-	@$(BIN)/python -m pytest $(TESTS)
+test: $(EVERYTHING) $(KAFKA) $(TOOLS) ## every test; TESTS=tests/service/worker for some, PROCESSES=0 for one after another
+	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadgroup $(TESTS)
 
 chaos: $(EVERYTHING) $(KAFKA) ## the whole fault matrix against real brokers, about an hour; its table into docs/reliability.md
 	@mkdir -p out
