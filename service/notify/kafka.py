@@ -207,6 +207,9 @@ class KafkaAlerts(ConsumerRebalanceListener):  # type: ignore[misc]
             for partition, mark in marks.items()
         }
         with meaning(self._settings):
+            if self._consumer.group_metadata().generation_id <= 0:
+                # The broker would take an offset of nobody's without a question.
+                raise UnavailableError(f"not a member of the group {self._group} at the moment")
             try:
                 self._consumer.commit(offsets, timeout_ms=int(self._settings.request_timeout_s * 1000))
             except errors.FencedInstanceIdError as error:

@@ -26,6 +26,15 @@ def polled(source):
         source.poll(0.1)
 
 
+def committed(source, marks):
+    """False: not now, as the group is sharing anew."""
+    try:
+        source.commit(marks)
+    except UnavailableError:
+        return False
+    return True
+
+
 class TestKafkaAlerts(SourceContract):
     pass
 
@@ -60,7 +69,10 @@ def test_of_two_one_holds_everything_and_the_other_takes_over_where_it_was(log):
                 assert not waited.given
                 if waited.given == {}:
                     break
-            first.commit({row.partition: Mark({"ops": Place(row.offset + 1)}, 0) for row in rows})
+            marks = {row.partition: Mark({"ops": Place(row.offset + 1)}, 0) for row in rows}
+            while not committed(first, marks):
+                first.poll(0.05)
+                second.poll(0.05)
             first.close()
             starts = until(second, lambda found: bool(found.given)).given
             assert len(starts) == PARTITIONS
@@ -76,6 +88,14 @@ def test_a_second_one_of_the_same_name_ends_the_first(log):
             begun(second)
             with pytest.raises(FencedError, match="another `gruard notify` joined with this name"):
                 polled(first)
+
+
+def test_who_is_not_in_the_group_commits_nothing(log):
+    log.publish([value("a")])
+    with opened(log) as source, pytest.raises(UnavailableError, match="not a member of the group"):
+        source.commit({0: Mark({"ops": Place(1)}, 0)})
+    with opened(log) as source:
+        assert all(start.found is None for start in given(source).values())
 
 
 def test_what_retention_took_is_given_anew_from_where_the_log_begins(log):
