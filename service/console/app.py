@@ -15,6 +15,7 @@ from dash.development.base_component import Component
 
 from service.console import alerts, device, frame, models, overview, scoreboard
 from service.console.live import tree, tree_of
+from service.console.shapes import Status
 from service.console.together import Together
 
 LOG = logging.getLogger("gruard.console")
@@ -107,12 +108,11 @@ def _frame(app: Dash, services: Together) -> None:
     )  # fmt: skip
     def beat(tick: int | None, path: str | None) -> tuple[Any, ...]:
         pulses = services.pulses()
-        told = [each.answer.told for each in pulses if each.answer.told]
         demo = bool(services.scoreboard().items)
         name = dict((*frame.PAGES, frame.DEMO)).get(path or "/", "Device")
         return (
             tree(frame.pulse(pulses)), tree(frame.troubles(pulses)), tree(frame.navigation(path or "/", demo)),
-            frame.title(name, told),
+            frame.title(name, _told(services)),
         )  # fmt: skip
 
     @app.callback(
@@ -122,6 +122,10 @@ def _frame(app: Dash, services: Together) -> None:
     def listen(tick: int | None, heard: list[str] | None) -> tuple[Any, Any]:
         said, now = frame.news(services.alerts({**OPEN, "severity": "critical"}, OPEN_MOST), heard)
         return (no_update if said is None else said), (no_update if now == heard else now)
+
+
+def _told(services: Together) -> list[Status]:
+    return [pulse.answer.told for pulse in services.pulses() if pulse.answer.told]
 
 
 def _pages(app: Dash, services: Together) -> None:
@@ -165,7 +169,7 @@ def _fleet(app: Dash, services: Together) -> None:
         more = "+" if wrong.total > len(wrong.items) else ""
         return (
             tree(overview.wrong(wrong)), f"{len(wrong.items):,}{more}",
-            tree(overview.devices(found, filtered)), f"{found.total:,}",
+            tree(overview.devices(found, filtered, sum(each.devices for each in _told(services)))), f"{found.total:,}",
         )  # fmt: skip
 
 

@@ -63,9 +63,10 @@ def wrong(found: Gathered[Alert]) -> Component:
     return html.Div([shown, html.P(html.A(f"{more:,} more open alerts", href="/alerts"), className="more")])
 
 
-def devices(found: Gathered[Device], filtered: bool) -> Component:
+def devices(found: Gathered[Device], filtered: bool, known: int = 0) -> Component:
+    """known: how many the services say there are."""
     if not found.items:
-        return _none(found, filtered)
+        return _none(found, filtered, known)
     head = [
         html.Th(name, scope="col", className=kind)
         for name, kind in (
@@ -85,11 +86,13 @@ def devices(found: Gathered[Device], filtered: bool) -> Component:
     return html.Div([table, html.P(f"{more:,} more: find them by name.", className="more")]) if more > 0 else table
 
 
-def _none(found: Gathered[Device], filtered: bool) -> Component:
+def _none(found: Gathered[Device], filtered: bool, known: int) -> Component:
     if filtered:
         return html.P("No device is like that.", className="empty")
     if found.troubles:
         return html.P("No device can be shown while no service is reachable.", className="empty")
+    if known:
+        return html.P(f"{words.count(known, 'device')}; their list is being made.", className="empty")
     return parts.notice(
         "No device yet.",
         "A device appears with its first reading. To see one now: `gruard fleet` writes simulated ones into the "

@@ -128,7 +128,15 @@ def _bar(value: float) -> Parts:
 
 
 def notice(title: str, *sentences: str, tone: str = "trouble") -> Component:
-    return html.Div([html.Strong(title), *(html.P(sentence) for sentence in sentences)], className=f"notice {tone}")
+    return html.Div(
+        [html.Strong(title), *(html.P(coded(sentence)) for sentence in sentences)], className=f"notice {tone}"
+    )
+
+
+def coded(sentence: str) -> list[Any]:
+    """What stands between backticks is to be typed."""
+    pieces = sentence.split("`")
+    return [html.Code(piece) if at % 2 and at < len(pieces) - 1 else piece for at, piece in enumerate(pieces) if piece]
 
 
 def trouble(name: str, trouble: Trouble, stale: bool) -> Component:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.service.cli import ROOT, command, environment
 
-PATIENCE_S = 20  # until a page shows what it should
+PATIENCE_S = 60  # until a page shows what it should, on a machine that has much else to do
 ALONE = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 

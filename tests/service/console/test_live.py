@@ -1,4 +1,4 @@
-"""The whole way in a browser: a fault of `gruard fleet` in a running `gruard run` is on the page, as it was published."""
+"""The whole way in a browser: a fault of `gruard fleet` in a running `gruard run` is on the page as published."""
 
 import json
 import subprocess
