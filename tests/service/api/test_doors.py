@@ -43,12 +43,12 @@ class Nobody:
         return {}
 
 
-def client(**settings):
+def client(scoreboard=None, **settings):
     own = HttpSettings(**settings)
     serving, probes = Serving(own), Well()
     facts = Facts("1", "nowhere", 0.5, lambda: 0)
     views = Views(facts, probes, serving.news(Nobody()), serving._book, serving.recorder)
-    return falcon.testing.TestClient(app(own, Sources(views, models([]), probes, CollectorRegistry())))
+    return falcon.testing.TestClient(app(own, Sources(views, models([]), probes, CollectorRegistry(), scoreboard)))
 
 
 @pytest.fixture
