@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.telemetry.dashboards.panels import DOCS
+from service.telemetry.dashboards.reference import of_notify
 from service.telemetry.dashboards.rules import RECORDED
 from service.telemetry.declared import Declared
 from tests.service.cli import ROOT
@@ -36,7 +37,7 @@ def labels() -> dict[str, set[str]]:
     """Of every series that a query may name; a recorded one has those that it is summed by."""
     declared = Declared()
     found = {}
-    for each in declared.all:
+    for each in (*declared.all, *of_notify()):
         own = {*each.labels} | ALWAYS
         parts = ("_bucket", "_sum", "_count") if each.kind == "histogram" else ("",)
         found |= {each.name + part: own | ({"le"} if part == "_bucket" else set()) for part in parts}

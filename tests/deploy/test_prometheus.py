@@ -5,6 +5,8 @@ import re
 import pytest
 import yaml
 
+from service.notify.alertmanager import NAMES
+from service.notify.settings import NotifySettings
 from service.telemetry.dashboards.rules import ALARMS, RECORDED
 from tests.deploy.files import compose
 from tests.deploy.monitoring import DEPLOY, RULES, assert_leads_somewhere, check_names, tool
@@ -44,23 +46,26 @@ def test_every_rule_names_metrics_that_exist_and_invents_none(rule):
 
 
 def test_prometheus_scrapes_every_worker_of_the_stack_under_the_job_that_rules_know():
-    [job] = yaml.safe_load(CONFIGURATION.read_text("utf-8"))["scrape_configs"]
+    job, told = yaml.safe_load(CONFIGURATION.read_text("utf-8"))["scrape_configs"]
     targets = [target for each in job["static_configs"] for target in each["targets"]]
     workers = [name for name, service in compose("docker-compose.yml")["services"].items() if name.startswith("detec")]
     assert job["job_name"] == "gruard"
     assert sorted(targets) == [f"{name}:8080" for name in sorted(workers)]
+    assert told["static_configs"] == [{"targets": [f"notify:{NotifySettings().port}"]}]
     assert 'up{job="gruard"}' in next(alarm.expression for alarm in ALARMS if alarm.name == "GruardTargetDown")
 
 
-def test_amtool_accepts_the_receivers_and_calls_somebody_for_every_alert():
+def test_amtool_accepts_the_receivers_and_tells_alerts_about_the_service_from_those_about_devices():
     configuration = DEPLOY / "alertmanager" / "alertmanager.yml"
     tool("amtool", "check-config", configuration)
-    for alarm in ALARMS:
-        labels = [f"{name}={value}" for name, value in alarm.rule()["labels"].items()]
-        said = tool("amtool", "config", "routes", "test", f"--config.file={configuration}", *labels)
-        assert said.splitlines()[0] == "somebody"
+    about = {alarm.name: ("service", alarm.rule()["labels"]) for alarm in ALARMS}
+    about |= {name: ("devices", {"site": "north", "class": "pump"}) for name in NAMES.values()}
+    for name, (receiver, labels) in about.items():
+        given = [f"{label}={value}" for label, value in ({"alertname": name} | labels).items()]
+        said = tool("amtool", "config", "routes", "test", f"--config.file={configuration}", *given)
+        assert said.splitlines()[0] == receiver
 
 
 def test_nobody_is_called_until_a_user_says_whom():
     receivers = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text("utf-8"))["receivers"]
-    assert receivers == [{"name": "nobody"}, {"name": "somebody"}]
+    assert receivers == [{"name": "service"}, {"name": "devices"}]

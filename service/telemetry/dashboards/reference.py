@@ -3,6 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from prometheus_client.core import Metric
+
+from service.notify.metrics import OUTCOMES, RESULTS, NotifyMetrics
 from service.telemetry.dashboards.panels import Dashboard
 from service.telemetry.dashboards.rules import ALARMS, RECORDED
 from service.telemetry.declared import VALUES, Declaration, Declared
@@ -19,12 +22,15 @@ label values are known beforehand; histograms have `_bucket`, `_sum` and `_count
 a device's id but in `gruard_open_alert_info`. A worker with 100,000 devices, twelve partitions and the shipped models
 has fewer than 500 time series; each further class adds some thirty.
 
+Those that begin with `gruard_notify_` are of `gruard notify`, which answers on a port of its own.
+
 `class` is the class whose bundle serves the device, or `other` for whatever the universal bundle serves.
 """
+NOTIFY_LABELS = ("target",)  # of its gauges, which have no series before the first news
 LABELS = {
     "class": "a served bundle, or `other`",
     "partition": "number of a partition of this worker",
-    "outcome": VALUES["outcome"],
+    "outcome": (*VALUES["outcome"], *OUTCOMES),
     "reason": VALUES["reason"],
     "type": VALUES["type"],
     "kind": ("process", "data_quality"),
@@ -32,16 +38,17 @@ LABELS = {
     "severity": ("info", "warning", "critical"),
     "sensor": "a sensor that the class's bundle scores, or `other`",
     "state": (*VALUES["state"], *VALUES["values"]),
-    "result": (*VALUES["restored"], *VALUES["transaction"]),
+    "result": (*VALUES["restored"], *VALUES["transaction"], *RESULTS),
     "device": "id of a device, only here and of at most 50",
     "name": "of a bundle",
     "version": "of a bundle, or of Gruard",
+    "target": "name of a webhook, or of the Alertmanager, as configured",
     "sha256": "first twelve digits of a bundle's",
 }
 
 
 def reference(dashboards: Sequence[Dashboard], exempt: Mapping[str, str]) -> str:
-    declared = Declared().all
+    declared = [*Declared().all, *of_notify()]
     rows = "".join(_row(each, dashboards) for each in declared)
     return (
         f"{HEAD}\n| metric | kind | labels | meaning | on |\n|---|---|---|---|---|\n{rows}"
@@ -52,6 +59,19 @@ def reference(dashboards: Sequence[Dashboard], exempt: Mapping[str, str]) -> str
         f"\n## Alerts\n\nEach has a runbook in [operations.md](operations.md#runbooks).\n\n"
         f"| alert | after | severity | when |\n|---|---|---|---|\n{_alarms()}"
     )
+
+
+def of_notify() -> list[Declaration]:
+    """The metrics of `gruard notify`, which declares its own."""
+    families = NotifyMetrics(("some",), "0").registry.collect()
+    return [_of_notify(family) for family in families if family.name.startswith("gruard_")]
+
+
+def _of_notify(family: Metric) -> Declaration:
+    labels = tuple(family.samples[0].labels if family.samples else NOTIFY_LABELS)
+    if family.type == "counter":
+        return Declaration(f"{family.name}_total", "counter", family.documentation, labels)
+    return Declaration(family.name, "gauge", family.documentation, labels)
 
 
 def named(expression: str) -> set[str]:

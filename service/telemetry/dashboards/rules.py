@@ -133,6 +133,13 @@ ALARMS = (
         "warning",
         "A partition came back as {{ $labels.result }}: its devices' state is not what it was",
     ),
+    Alarm(
+        "GruardNotifyBehind",
+        "gruard_notify_oldest_waiting_seconds > 600",
+        "5m",
+        "warning",
+        "{{ $labels.target }} has not taken an alert for {{ $value | humanizeDuration }}",
+    ),
 )
 
 

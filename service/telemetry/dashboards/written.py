@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 
-from service.telemetry.dashboards import fleet, model, running
+from service.telemetry.dashboards import fleet, model, notify, running
 from service.telemetry.dashboards.panels import Dashboard
 from service.telemetry.dashboards.reference import reference
 from service.telemetry.dashboards.rules import rules_file
 
-DASHBOARDS: Sequence[Dashboard] = (fleet.DASHBOARD, running.DASHBOARD, model.DASHBOARD)
+DASHBOARDS: Sequence[Dashboard] = (fleet.DASHBOARD, running.DASHBOARD, model.DASHBOARD, notify.DASHBOARD)
 
 # Metrics that are on no panel, and why.
 EXEMPT = {
