@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,13 +24,13 @@ def missing() -> str:
     return "" if shutil.which("prometheus") else "no prometheus here; it is Debian's package of that name"
 
 
-def configuration(targets: Sequence[str], every: str = "1s") -> dict[str, Any]:
-    """What is shipped, but for where it scrapes, how often, and that there is nobody to tell."""
+def configuration(targets: Mapping[str, str], every: str = "2s") -> dict[str, Any]:
+    """What is shipped, but for where it scrapes, how often, and that there is nobody to tell. targets: by job."""
     found: dict[str, Any] = yaml.safe_load((SHIPPED / "prometheus.yml").read_text("utf-8"))
     found["global"] |= {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}
     found["rule_files"] = [str(SHIPPED / name) for name in found["rule_files"]]
     for job in found["scrape_configs"]:
-        job["static_configs"] = [{"targets": list(targets)}]
+        job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
     del found["alerting"]
     return found
 
@@ -38,7 +38,7 @@ def configuration(targets: Sequence[str], every: str = "1s") -> dict[str, Any]:
 class Prometheus:
     """Runs within a `with` block."""
 
-    def __init__(self, folder: Path, targets: Sequence[str]) -> None:
+    def __init__(self, folder: Path, targets: Mapping[str, str]) -> None:
         self._folder, self._log = folder, folder / "prometheus.log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -73,7 +73,12 @@ def test_a_worker_with_a_hundred_thousand_devices_exposes_fewer_than_500_series(
     metrics, day = Metrics(shipped(), open_alerts=made.detector.open_alerts), Day(stop)
     around = Surroundings(several(metrics, day), lambda: day.now_ms)
     Worker(EmbeddedStream(log), made, WorkerSettings(poll_s=0.0, max_records=65536), around).run(stop)
-    found = series(metrics)
+    found, read = series(metrics), DEVICES + FALLEN_SILENT
+    for name in ("committed_records_total", "end_to_end_seconds_count", "arrival_to_commit_seconds_count"):
+        assert metrics.registry.get_sample_value(f"gruard_{name}") == read
+    for name in ("batch_seconds_count", "rebalances_total"):
+        assert metrics.registry.get_sample_value(f"gruard_{name}") >= 1
+    assert metrics.registry.get_sample_value("gruard_transactions_total", {"result": "committed"}) >= 1
     assert metrics.registry.get_sample_value("gruard_class_devices", {"class": "other"}) > 50
     devices = [metrics.registry.get_sample_value("gruard_devices", {"partition": str(p)}) for p in range(PARTITIONS)]
     assert sum(devices) == DEVICES
