@@ -1,6 +1,6 @@
 """Take a picture out of a backtest's report: `python -m benchmarks.pictures out/report.html 2 picture.png`.
 
-The report embeds its pictures; the first is the distribution of evidence, then comes one a device. `page` in place of the
+The report embeds its pictures; the first is the distribution of evidence, then comes one a device. `page` for a
 number takes the page itself, as a browser shows it; that needs Chromium.
 """
 
