@@ -14,6 +14,7 @@ ROW_PX, HEAD_PX, FOOT_PX = 132, 26, 40
 GAP = 0.30  # of a row: its title
 MARKED = 12  # alerts drawn at most, the newest
 FLOOR, CEILING = -3.0, 8.0  # evidence beyond says nothing more
+UNJUDGED = -15.0  # below: the reading could not be judged
 EVIDENCE = "evidence"
 FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 
@@ -141,7 +142,8 @@ def _stretches(present: Sequence[bool]) -> Iterator[tuple[int, int]]:
 
 
 def _evidence(recent: Recent, axis: str, palette: Palette) -> Iterator[dict[str, Any]]:
-    told = [None if value is None else min(max(value, FLOOR), CEILING) for value in recent.evidence]
+    judged = [None if value is None or value < UNJUDGED else value for value in recent.evidence]
+    told = [None if value is None else min(max(value, FLOOR), CEILING) for value in judged]
     base = {"type": "scatter", "mode": "lines", "xaxis": "x", "yaxis": axis, "x": recent.time}
     yield base | {"y": [0.0] * len(told), "line": {"width": 0}, "hoverinfo": "skip"}
     yield base | {

@@ -10,7 +10,7 @@ from service.console.together import Gathered
 
 DEVICES = 200  # rows; more are found by name
 ALERTS = 30
-SHOWN = {"": "all devices", "any": "with an open alert", "critical": "critical", "warning": "warning", "info": "info"}
+SHOWN = {"": "all devices", "any": "with alerts", "critical": "critical", "warning": "warning", "info": "info"}
 
 
 def layout(classes: set[str]) -> Component:

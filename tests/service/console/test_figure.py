@@ -39,6 +39,14 @@ def test_every_sensor_has_its_readings_and_forecast_and_the_evidence_stands_belo
     assert (limit["yref"], limit["y0"], limit["y1"]) == ("y4", 0, 0)
 
 
+def test_evidence_of_a_reading_that_could_not_be_judged_is_not_drawn():
+    told = world.detail()
+    told["recent"]["evidence"][:10] = [-20.0] * 10
+    line = named(drawn(msgspec.convert(told, Device)), "evidence")[0]["y"]
+    assert line[:10] == [None] * 10
+    assert None not in line[10:]
+
+
 @given(numbers, numbers)
 def test_the_band_is_closed_outlines_over_exactly_the_readings_that_have_one(lower, upper):
     size = min(len(lower), len(upper))
