@@ -23,8 +23,7 @@ def own(tmp_path_factory, messages):
 
 @pytest.fixture(scope="package")
 def site(own, messages) -> Iterator[Site]:
-    with served(
-        own, Guest(clock=lambda: messages[-1].arrival)
-    ) as up:  # else all of them would have been gone for years
+    clock = messages[-1].arrival  # by the wall's, all devices would have been gone for years
+    with served(own, Guest(clock=lambda: clock)) as up:
         up.until(len(messages))
         yield up
