@@ -9,13 +9,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from urllib.request import urlopen
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
-from tests.deploy.files import stages
+from tests.deploy.files import GRAFANA, compose, published, stages
 from tests.kafka.broker import free_ports
 from tests.service.cli import ROOT
 
-KAFKA = "apache/kafka:4.3.1"
+PLAIN = "docker-compose.yml"
+IMAGES = {"service": "gruard:local", "console": "gruard-console:local"}
+PROFILES = ("notify",)  # not Grafana: its dashboards are tried without it, by their queries
 PATIENCE_S = 240.0
 KILL = """
 import os, signal
@@ -33,6 +37,12 @@ def base() -> str:
     return found[1]
 
 
+def foreign() -> list[str]:
+    """The images of others that a start needs."""
+    used = dict.fromkeys(service["image"] for service in compose(PLAIN)["services"].values())
+    return [base(), *(image for image in used if image not in IMAGES.values() and not image.startswith(GRAFANA))]
+
+
 def missing() -> str:
     """Why nothing can be tried here, with the way out; empty where it can."""
     if not shutil.which("docker"):
@@ -41,7 +51,7 @@ def missing() -> str:
         return "no Docker engine answers `docker info`: start one, and be a user who may ask it"
     if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
         return "Docker has no compose plugin: install docker-compose-v2"
-    for image in (base(), KAFKA):
+    for image in foreign():
         if subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode:
             return f"the engine has no image {image}: docker pull {image}"
     return ""
@@ -55,10 +65,11 @@ def docker(*arguments: str, env: dict[str, str] | None = None, code: int = 0) ->
 
 
 def build() -> str:
-    """Host network: a build container may have no other way to the package index."""
-    assert "service" in stages()
-    docker("build", "--network", "host", "--tag", "gruard:local", "--target", "service", ".")
-    return "gruard:local"
+    """All that the stack runs. Host network: a build container may have no other way to the package index."""
+    for target, image in IMAGES.items():
+        assert target in stages()
+        docker("build", "--network", "host", "--tag", image, "--target", target, ".")
+    return IMAGES["service"]
 
 
 class Stack:
@@ -67,17 +78,19 @@ class Stack:
     def __init__(self, *files: str) -> None:
         self.name = f"gruardtest{uuid.uuid4().hex[:6]}"
         self._files = [word for file in files for word in ("-f", file)]
-        self.kafka_port, a, b = free_ports(3)
-        self.ports = {"detector-a": a, "detector-b": b}
-        numbers = {"KAFKA_PORT": self.kafka_port, "DETECTOR_A_PORT": a, "DETECTOR_B_PORT": b}
-        self._environment = {name: str(number) for name, number in numbers.items()}
+        self._profiles = [word for profile in PROFILES for word in ("--profile", profile)]
+        variables = published(PLAIN)
+        self.ports = dict(zip(variables, free_ports(len(variables)), strict=True))
+        self._environment = {variables[name]: str(number) for name, number in self.ports.items()}
+        services = compose(PLAIN)["services"]
+        self.running = [name for name, each in services.items() if set(each.get("profiles", PROFILES)) & {*PROFILES}]
 
     @property
     def bootstrap(self) -> str:
-        return f"localhost:{self.kafka_port}"
+        return f"localhost:{self.ports['kafka']}"
 
     def compose(self, *arguments: str) -> str:
-        return docker("compose", "-p", self.name, *self._files, *arguments, env=self._environment)
+        return docker("compose", "-p", self.name, *self._files, *self._profiles, *arguments, env=self._environment)
 
     def container(self, service: str) -> str:
         return f"{self.name}-{service}-1"
@@ -91,6 +104,12 @@ class Stack:
         assert isinstance(state, dict)
         return str(state.get("Health", {}).get("Status", state["Status"]))
 
+    def serves(self, service: str) -> bool:
+        """It has a health check."""
+        state = self.state(service)["State"]
+        assert isinstance(state, dict)
+        return "Health" in state
+
     def restarts(self, service: str) -> int:
         return int(str(self.state(service)["RestartCount"]))
 
@@ -98,11 +117,21 @@ class Stack:
         """SIGKILL for the worker itself. (`docker kill` is a user's wish: the engine would not start it again.)"""
         docker("exec", self.container(service), "python", "-c", KILL)
 
+    def get(self, service: str, path: str, token: str = "") -> bytes:
+        """Raises HTTPError, and OSError where nobody answers."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        asked = Request(f"http://127.0.0.1:{self.ports[service]}{path}", headers=headers)
+        with urlopen(asked, timeout=10) as answer:
+            body: bytes = answer.read()
+            return body
+
+    def told(self, service: str, path: str, token: str = "", **query: str) -> Any:
+        return json.loads(self.get(service, f"{path}?{urlencode(query)}", token))
+
     def metrics(self, service: str) -> dict[str, float]:
         """Name with labels to value; nothing where nobody answers yet."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.ports[service]}/metrics", timeout=5) as answer:
-                lines = answer.read().decode().splitlines()
+            lines = self.get(service, "/metrics").decode().splitlines()
         except OSError:
             return {}
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
@@ -117,7 +146,7 @@ def running(*files: str) -> Iterator[Stack]:
     stack = Stack(*files)
     try:
         stack.compose("up", "--no-build", "--detach")
-        for service in stack.ports:
+        for service in filter(stack.serves, stack.running):
             until(lambda service=service: stack.health(service) == "healthy", stack, f"{service} to be healthy")
         yield stack
     finally:

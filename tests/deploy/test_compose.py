@@ -47,7 +47,9 @@ def test_every_container_is_confined(service):
     assert service["init"] is True
     assert not {"privileged", "cap_add", "devices", "pid", "ipc", "user"} & service.keys()
     assert service.get("network_mode", "none") == "none"
-    assert service.get("read_only") or service["image"].startswith("apache/kafka:"), "its start script writes its settings"
+    assert service.get("read_only") or service["image"].startswith("apache/kafka:"), (
+        "its start script writes its settings"
+    )
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
 

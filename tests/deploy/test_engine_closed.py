@@ -9,7 +9,7 @@ from service.errors import ConfigurationError, UnavailableError
 from service.streams.kafka.log import KafkaLog
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.log import Message
-from tests.deploy.engine import running
+from tests.deploy.engine import running, until
 from tests.service.cli import ROOT
 
 SECURE = ROOT / "deploy" / "secure"
@@ -44,7 +44,7 @@ def test_alerts_flow_to_who_may_read_them(closed):
         "ssl_cafile": str(SECRETS / "ca.pem"),
     }
     reader = KafkaConsumer(
-        "telemetry.alerts.v1", bootstrap_servers=closed.bootstrap, group_id="gruard-notify", **with_password,
+        "telemetry.alerts.v1", bootstrap_servers=closed.bootstrap, group_id="gruard-notify-test", **with_password,
         auto_offset_reset="earliest", isolation_level="read_committed", consumer_timeout_ms=240_000,
     )  # fmt: skip
     try:
@@ -53,6 +53,14 @@ def test_alerts_flow_to_who_may_read_them(closed):
         pytest.fail(closed.logs())
     finally:
         reader.close()
+
+
+def test_what_tells_and_watches_works_here_as_well(closed):
+    def told():
+        return [alert for alert in closed.told("alertmanager", "/api/v2/alerts") if "device_id" in alert["labels"]]
+
+    until(lambda: len(told()) > 0, closed, "an alert of a device in Alertmanager")
+    assert closed.get("console", "/").startswith(b"<!doctype html>")
 
 
 def test_nobody_enters_without_a_name_and_nobody_does_what_is_not_theirs(closed):
