@@ -50,9 +50,12 @@ bench: $(EVERYTHING) ## quick run of the benchmarks, into out/speed.json
 models: $(EVERYTHING) ## train the shipped models again, into models/
 	@$(BIN)/python -m training shipped
 
-docs: $(SERVICE) ## write the generated pages again
+docs: $(SERVICE) ## write the generated pages, dashboards and rules again
 	@$(BIN)/python -m service config --reference > docs/configuration.md
 	@$(BIN)/python -m service config --alert-schema > docs/alert.schema.json
+	@$(BIN)/python -m service.api > docs/openapi.json
+	@$(BIN)/python -m service.telemetry.dashboards .
+	@$(BIN)/python -m tests.docs.fields docs/alerts.md
 
 clean: ## forget the environment and the caches
 	rm -rf $(VENV) .kafka .pytest_cache .mypy_cache .ruff_cache .hypothesis build ./*.egg-info

@@ -19,7 +19,7 @@ from service.notify.wording import link
 
 PATH = "/api/v2/alerts"
 NAMES = {"process": "GruardAnomaly", "data_quality": "GruardDataQuality"}
-STORM = "GruardAlertStorm"
+STORM = "GruardMoreOpenAlerts"
 TEST = "GruardTest"
 TEST_S = 60.0
 

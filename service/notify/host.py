@@ -55,8 +55,8 @@ def serve(settings: Settings, stop: Event, started: Callable[[int, list[str]], N
         lambda: source(settings), lambda: desk(own, metrics), metrics, Backoff(own.retry_s, own.retry_max_s)
     )
     vitals = Vitals(lambda: notifier.problem, lambda: metrics.progress_s)
-    with serving(own, metrics.registry, vitals) as port:
-        started(port, names)
+    with serving(own, metrics.registry, vitals) as server:
+        started(server.port, names)
         notifier.run(stop)
 
 

@@ -158,14 +158,14 @@ def test_a_storm_beyond_the_limit_is_one_alert_that_counts(file, real):
     with served(file.environment, alertmanager=targets(real, max_open=5)) as address:
         settled(address, real)
         file.publish([value(f"{n}", site=f"site-{n % 3}") for n in range(40)])
-        real.until(lambda: real.alerts(alertname="GruardAlertStorm"))
+        real.until(lambda: real.alerts(alertname="GruardMoreOpenAlerts"))
         settled(address, real)
         assert len(real.firing()) == 5
-        (storm,) = real.alerts(alertname="GruardAlertStorm")
+        (storm,) = real.alerts(alertname="GruardMoreOpenAlerts")
         assert storm["annotations"]["summary"].startswith("35 more open alerts")
         assert "pump 35" in storm["annotations"]["summary"]
         file.publish([value(f"{n}", 2, "resolved", site=f"site-{n % 3}") for n in range(36)])
-        real.until(lambda: len(real.firing()) == 4 and not real.alerts(alertname="GruardAlertStorm"))
+        real.until(lambda: len(real.firing()) == 4 and not real.alerts(alertname="GruardMoreOpenAlerts"))
 
 
 def test_every_member_of_a_cluster_is_told(file, tmp_path):

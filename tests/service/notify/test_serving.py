@@ -26,14 +26,15 @@ def get(address, method="GET"):
 def test_metrics_probes_and_nothing_else_are_served(metrics):
     problem = ["waits for a broker"]
     vitals = Vitals(lambda: problem[0], lambda: metrics.progress_s)
-    with serving(NotifySettings(port=0), metrics.registry, vitals) as port:
-        address = f"http://127.0.0.1:{port}"
+    with serving(NotifySettings(port=0), metrics.registry, vitals) as server:
+        address = f"http://127.0.0.1:{server.port}"
         assert 'gruard_notify_build_info{version="1.2.3"} 1.0' in get(f"{address}/metrics")[1]
         assert get(f"{address}/metrics", "HEAD")[1] == ""
         assert probe(address, "/livez") == (200, "ok")
         assert probe(address, "/readyz") == (503, "waits for a broker")
         problem[0] = ""
         assert probe(address, "/readyz?verbose") == (200, "ok")
+        assert probe(address, "/startupz") == (503, "no round yet")
         with pytest.raises(urllib.error.HTTPError, match="404"):
             get(f"{address}/api/v1/alerts")
 
@@ -60,4 +61,4 @@ def test_a_loop_that_stands_still_is_not_alive():
 def test_an_address_that_is_not_ours_is_said_to_be_wrong(metrics):
     vitals = Vitals(lambda: "", lambda: 0.0)
     with pytest.raises(UnavailableError, match="check notify"):
-        serving(NotifySettings(host="192.0.2.1", port=0), metrics.registry, vitals).__enter__()
+        serving(NotifySettings(host="192.0.2.1", port=0), metrics.registry, vitals)
