@@ -33,6 +33,7 @@ def layout(classes: set[str]) -> Component:
             live.part("alerts-list"),
         ],
         className="page",
+        **parts.also(data_tick="alerts-tick"),
     )
 
 

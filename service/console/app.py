@@ -67,6 +67,11 @@ def _drawn(part: str) -> Output:
     return Output(tree_of(part), "data")
 
 
+def _waits(tick: str) -> list[tuple[Output, bool, bool]]:
+    """No tick while one is answered: Dash forgets an answer when it asks again, and a slow service is never seen."""
+    return [(Output(tick, "disabled"), True, False)]
+
+
 def _failed(error: Exception) -> Any:
     """The page keeps what it shows; the log says what to report."""
     LOG.error("a page could not be made new: %s", error, exc_info=error)
@@ -105,6 +110,7 @@ def _frame(app: Dash, services: Together) -> None:
         _drawn("pulse"), _drawn("trouble"), _drawn("navigation"),
         Output("window-title", "data"),
         Input("tick", "n_intervals"), Input("url", "pathname"),
+        running=_waits("tick"),
     )  # fmt: skip
     def beat(tick: int | None, path: str | None) -> tuple[Any, ...]:
         pulses = services.pulses()
@@ -161,6 +167,7 @@ def _fleet(app: Dash, services: Together) -> None:
         _drawn("fleet-devices"), Output("fleet-count", "children"),
         Input("fleet-tick", "n_intervals"), Input("fleet-find", "value"), Input("fleet-severity", "data"),
         Input("fleet-class", "data"),
+        running=_waits("fleet-tick"),
     )  # fmt: skip
     def fleet(tick: int | None, find: str | None, severity: str | None, device_class: str | None) -> tuple[Any, ...]:
         wrong = services.alerts(OPEN, OPEN_MOST)
@@ -178,6 +185,7 @@ def _alerts(app: Dash, services: Together) -> None:
         _drawn("alerts-list"), Output("alerts-count", "children"),
         Input("alerts-tick", "n_intervals"), Input("alerts-find", "value"), Input("alerts-state", "data"),
         Input("alerts-severity", "data"), Input("alerts-kind", "data"), Input("alerts-class", "data"),
+        running=_waits("alerts-tick"),
     )  # fmt: skip
     def listed(
         tick: int | None, find: str | None, state: str, severity: str, kind: str, device_class: str
@@ -199,6 +207,7 @@ def _device(app: Dash, services: Together) -> None:
         Input("device-tick", "n_intervals"), Input("device-window", "data"), Input("device-sensors", "data"),
         Input("scheme", "data"), State("device-zoom", "data"), State("device-name", "data"),
         State("device-drawn", "data"),
+        running=_waits("device-tick"),
     )  # fmt: skip
     def live(
         tick: int | None,
@@ -224,7 +233,7 @@ def _device(app: Dash, services: Together) -> None:
 
 
 def _demo(app: Dash, services: Together) -> None:
-    @app.callback(_drawn("demo-score"), Input("demo-tick", "n_intervals"))
+    @app.callback(_drawn("demo-score"), Input("demo-tick", "n_intervals"), running=_waits("demo-tick"))
     def score(tick: int | None) -> Any:
         return tree(scoreboard.score(services.scoreboard()))
 

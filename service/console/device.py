@@ -67,6 +67,7 @@ def layout(name: str) -> Component:
             ),
         ],
         className="page device-page",
+        **parts.also(data_tick="device-tick"),
     )
 
 

@@ -12,6 +12,7 @@ from service.console.together import Gathered, Pulse
 PAGES = (("/", "Fleet"), ("/alerts", "Alerts"), ("/models", "Models"))
 DEMO = ("/demo", "Scoreboard")
 TICK_MS = 1500
+LOST = "The console itself does not answer. What is shown is old. Check that it is running; this page goes on asking."
 
 
 def layout() -> Component:
@@ -29,9 +30,11 @@ def layout() -> Component:
                     html.Div("Gruard", className="brand"),
                     html.Nav(live.part("navigation"), **parts.also(aria_label="Pages")),
                     live.part("pulse", className="pulse"),
-                ]
+                ],
+                **parts.also(data_tick="tick"),
             ),
             html.Div(id="announce", className="unseen", role="alert", **parts.also(aria_live="assertive")),
+            html.Div(LOST, id="lost", className="notice trouble", role="alert", hidden=True),
             live.part("trouble", role="status"),
             html.Main(id="main", tabIndex="-1"),
             html.Footer("All times are UTC, those of the readings. Alerts say what is unusual, not what is dangerous."),

@@ -23,6 +23,7 @@ def layout(classes: set[str]) -> Component:
             html.Div([_wrong(), _devices(classes)], className="columns"),
         ],
         className="page",
+        **parts.also(data_tick="fleet-tick"),
     )
 
 

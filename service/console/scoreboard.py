@@ -18,6 +18,7 @@ def layout() -> Component:
             live.part("demo-score"),
         ],
         className="page",
+        **parts.also(data_tick="demo-tick"),
     )
 
 

@@ -4,6 +4,8 @@
 
 (() => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const LOST_MS = 10_000; // without an answer
+  const told = new WeakMap(); // what asks -> when it was last answered
   let first = true;
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
@@ -36,6 +38,20 @@
       },
     },
   });
+
+  // An answer tells every part of what asked for it. Dash stops asking where a request failed: it is set going again.
+  document.addEventListener("told", (event) => {
+    const asking = event.target.closest("[data-tick]");
+    if (asking) told.set(asking, Date.now());
+  });
+  setInterval(() => {
+    for (const asking of document.querySelectorAll("[data-tick]")) {
+      if (!told.has(asking) || document.hidden) told.set(asking, Date.now()); // a window out of sight is let sleep
+      const lost = Date.now() - told.get(asking) > LOST_MS;
+      if (lost) window.dash_clientside.set_props(asking.dataset.tick, { disabled: false });
+      if (asking.dataset.tick === "tick") document.getElementById("lost").hidden = !lost;
+    }
+  }, 1000);
 
   document.addEventListener("change", (event) => {
     const store = event.target.dataset?.store;

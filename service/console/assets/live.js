@@ -61,6 +61,7 @@
       if (!part || !tree) return;
       const focused = part.contains(document.activeElement) ? document.activeElement : null;
       fill(part, tree);
+      part.dispatchEvent(new CustomEvent("told", { bubbles: true }));
       if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
     },
   };

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,11 +19,12 @@ ALONE = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0
 
 
 @contextmanager
-def console(*apis: str, env: dict[str, str] | None = None, options: tuple[str, ...] = ()) -> Iterator[str]:
+def console(*apis: str, token: Path | None = None, port: int = 0) -> Iterator[str]:
     """Its address, without a slash at the end."""
     given = [argument for api in apis for argument in ("--api", api)]
+    given += ["--token-file", str(token)] if token else []
     process = subprocess.Popen(
-        command("console", "--port", "0", *given, *options), cwd=ROOT, env=environment(env), stdout=subprocess.PIPE,
+        command("console", "--port", str(port), *given), cwd=ROOT, env=environment(), stdout=subprocess.PIPE,
         text=True,
     )  # fmt: skip
     try:

@@ -93,8 +93,7 @@ def test_the_token_of_a_file_opens_the_api(tmp_path: Path):
     dash()
     (tmp_path / "token").write_text("s3cret\n")
     with Speaker(world.fleet(), token="s3cret") as speaker:
-        env = {"GRUARD_CONSOLE_TOKEN_FILE": str(tmp_path / "token")}
-        with console(speaker.url, env=env) as base:
+        with console(speaker.url, token=tmp_path / "token") as base:
             told = update(base)
     assert "3 devices" in told
     assert "s3cret" not in told

@@ -1,6 +1,13 @@
 """A page that is made new every second stays as it is being read, and says aloud what is new and critical."""
 
+import contextlib
+import itertools
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
 from tests.service.console import world
+from tests.service.console.browser import console
 
 
 def test_a_list_that_updates_keeps_its_nodes_and_with_them_focus_scroll_and_what_is_selected(visit, fleet):
@@ -55,3 +62,32 @@ def test_a_new_critical_alert_is_said_aloud_where_one_that_was_open_is_not(visit
         fleet[path] = said
     visit.until("document.querySelector('#announce').innerText")
     assert visit.text("#announce") == f"New critical alert. {world.alert('fan-2')['summary']}"
+
+
+def test_a_service_slower_than_the_page_asks_is_seen_all_the_same(visit, fleet):
+    scores = itertools.count(1)
+
+    def slowly(query: dict[str, str]) -> dict[str, Any]:
+        time.sleep(2.5)
+        return {"devices": [world.device("slow-1", score=next(scores))], "total": 1, "next": None}
+
+    fleet["/api/v1/devices"] = slowly
+    page = visit.open("/")
+    page.wait_for_selector("[data-device=slow-1]")
+    first = visit.text("[data-device=slow-1] td:nth-child(4)")
+    visit.until("first => document.querySelector('[data-device=slow-1] td:nth-child(4)').innerText !== first", first)
+
+
+def test_a_console_that_goes_is_told_of_by_the_page_alone_and_comes_back_by_itself(browser, said, fleet):
+    with contextlib.ExitStack() as first:
+        base = first.enter_context(console(said.url))
+        with browser.visit(base) as visit:
+            page = visit.open("/")
+            page.wait_for_selector("[data-device=pump-17]")
+            assert page.locator("#lost").is_hidden()
+            first.close()
+            page.wait_for_selector("#lost", state="visible")
+            assert "The console itself does not answer" in visit.text("#lost")
+            with console(said.url, port=urlsplit(base).port or 0):
+                page.wait_for_selector("#lost", state="hidden")
+                visit.wrong.clear()  # the connections that were refused
