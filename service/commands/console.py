@@ -1,7 +1,6 @@
 """`gruard console`: pages in a browser over one or several running services."""
 
 import argparse
-import os
 import sys
 import threading
 from pathlib import Path
@@ -11,7 +10,6 @@ from service.errors import ConfigurationError, InputError
 from service.stopping import signals
 
 API = "http://127.0.0.1:8080"
-TOKEN_FILE = "GRUARD_CONSOLE_TOKEN_FILE"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1; whoever reaches another one can read it all")
     parser.add_argument("--port", type=port, default=8090, metavar="P", help="8090; 0 = any free one")
-    parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help=f"of the services' http.token_file; or {TOKEN_FILE}"
-    )
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="of the services' http.token_file")
     parser.add_argument("--attached", action="store_true", help=argparse.SUPPRESS)  # ends with its standard input
 
 
@@ -31,8 +27,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise ConfigurationError(GET_IT)
     from service.console.serving import Place, serve  # dash is there only with the extra
 
-    given = arguments.token_file or os.environ.get(TOKEN_FILE)
-    place = Place(arguments.host, arguments.port, arguments.api or [API], token(Path(given)) if given else None)
+    given = arguments.token_file
+    place = Place(arguments.host, arguments.port, arguments.api or [API], token(given) if given else None)
     stop = threading.Event()
     with signals(stop):
         if arguments.attached:

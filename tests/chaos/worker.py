@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,11 +73,11 @@ class Worker:
         return self._url
 
     def metrics(self) -> dict[str, float]:
-        """By series, as a scraper sees them; nothing while nobody answers."""
+        """By series, as a scraper sees them; nothing while nobody answers, or whoever does ends meanwhile."""
         try:
             with urllib.request.urlopen(f"{self.url()}/metrics", timeout=5) as answer:
                 lines = answer.read().decode().splitlines()
-        except (OSError, AssertionError):
+        except (OSError, HTTPException, AssertionError):
             return {}
         return {series: float(value) for series, _, value in (li.rpartition(" ") for li in lines if li[:1] != "#")}
 

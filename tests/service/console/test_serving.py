@@ -92,9 +92,8 @@ def test_an_empty_token_file_is_no_token(tmp_path: Path):
 def test_the_token_of_a_file_opens_the_api(tmp_path: Path):
     dash()
     (tmp_path / "token").write_text("s3cret\n")
-    with Speaker(world.fleet(), token="s3cret") as speaker:
-        with console(speaker.url, token=tmp_path / "token") as base:
-            told = update(base)
+    with Speaker(world.fleet(), token="s3cret") as speaker, console(speaker.url, token=tmp_path / "token") as base:
+        told = update(base)
     assert "3 devices" in told
     assert "s3cret" not in told
 
