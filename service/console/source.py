@@ -123,13 +123,7 @@ class Source:
         if self._resting and time.monotonic() < self._resting[0]:
             raise self._resting[1]
         try:
-            response = self._pool.request(
-                "GET", self.url + path, headers=self._headers, redirect=False, preload_content=False
-            )
-            try:
-                body = response.read(MOST_BYTES + 1)
-            finally:
-                response.release_conn()
+            status, body = self._read(path)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             refused = self._unreached(error)
             self._resting = (time.monotonic() + REST_S, refused)
@@ -137,7 +131,23 @@ class Source:
         self._resting = None
         if len(body) > MOST_BYTES:
             raise RefusedError(f"{self.name} answers more than {MOST_BYTES >> 20} MB.", "Check the address.")
-        return response.status, body
+        return status, body
+
+    def _read(self, path: str) -> tuple[int, bytes]:
+        """Once more where a kept connection had been closed at the other end, which shows when it is used."""
+        try:
+            return self._read_once(path)
+        except urllib3.exceptions.ProtocolError:
+            return self._read_once(path)
+
+    def _read_once(self, path: str) -> tuple[int, bytes]:
+        response = self._pool.request(
+            "GET", self.url + path, headers=self._headers, redirect=False, preload_content=False
+        )
+        try:
+            return response.status, response.read(MOST_BYTES + 1)
+        finally:
+            response.release_conn()
 
     def _unreached(self, error: Exception) -> RefusedError:
         slow = isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(

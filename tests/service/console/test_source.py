@@ -1,5 +1,6 @@
 """One service's API over a real socket: what is right, what is wrong since when, and that it comes back by itself."""
 
+import json
 import socket
 import threading
 import time
@@ -113,6 +114,23 @@ def test_the_token_goes_along_and_its_absence_is_named():
 def test_any_other_answer_is_a_trouble_in_words(said, word):
     with Speaker({STATUS: said}) as speaker:
         assert word in now(Source(speaker.url)).trouble.what
+
+
+def test_a_kept_connection_that_was_closed_at_the_other_end_is_no_trouble():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):  # one answer for each connection, which then closes although it was to be kept
+                with server.accept()[0] as connection:
+                    connection.recv(65536)
+                    body = json.dumps(world.status()).encode()
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                    connection.recv(65536)
+
+        threading.Thread(target=serve, daemon=True).start()
+        source = Source(f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert now(source).trouble is None
+        assert now(source).trouble is None
 
 
 def test_an_answer_without_an_end_is_not_read_to_it(monkeypatch):
