@@ -75,7 +75,7 @@ def test_a_device_of_any_name_is_reached_by_its_link_and_by_its_address(visit, f
         page.wait_for_selector(f"#device-alerts [data-alert=h{HOSTILE.index(name)}]")
         page.wait_for_selector("#device-graph .scatterlayer .trace", state="attached")
         harmless(visit)
-        if not name.isascii() or not name.isalnum():
+        if any(part in name for part in ("..", "//", "%", "?", "\n", "名")):  # what an address may trip over
             page.reload()
             page.wait_for_selector(f"#device-alerts [data-alert=h{HOSTILE.index(name)}]")
         page.get_by_role("link", name="Fleet").click()
