@@ -24,6 +24,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 TOGETHER = ("chaos", "deploy", "docs")  # folders with one input, one engine, or the default ports
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes, a file stays in one, and a folder that shares something dear as well."""
     for item in items:
