@@ -12,7 +12,7 @@ from tests.service.cli import ROOT, environment
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 AT_MOST = 20
-FOREIGN = ("torch", "onnx", "onnxscript", "training", "matplotlib", "rich")
+FOREIGN = ("torch", "onnx", "onnxscript", "training", "matplotlib", "rich", "dash")
 
 
 def closure(requirements: list[str]) -> set[str]:
