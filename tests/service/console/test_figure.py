@@ -15,7 +15,7 @@ from service.console.shapes import Alert, Curve, Device, Recent
 from tests.service.console import world
 
 DEVICE = msgspec.convert(world.detail(alerts=[world.alert()]), Device)
-numbers = st.lists(st.none() | st.floats(-1e6, 1e6, allow_nan=False), max_size=40)
+numbers = st.lists(st.none() | st.floats(-1e6, 1e6, allow_nan=False, allow_subnormal=False), max_size=40)
 
 
 def drawn(device: Device = DEVICE, scheme: str = "light", **changes) -> dict:
