@@ -3,21 +3,20 @@
 A file is told on by one process at a time, which holds a lock that the kernel takes back when the process ends.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
-from service.errors import FencedError, UnavailableError
 from service.notify.places import Found, Mark
 from service.notify.port import Round, Row, Start
 from service.streams.embedded import EmbeddedLog
+from service.streams.lockfile import locked
 
 OURS = -2  # no partition of the input; the memory of the dead letters is -1
 PARTITION = 0
 PAGE = 500
 LOOK_S = 0.05
+TAKEN = ": another `gruard notify` tells of it already; stop one"
 
 
 class EmbeddedAlerts:
@@ -30,7 +29,7 @@ class EmbeddedAlerts:
         self._given = False
         self._position = self._end = 0
         try:
-            self._lock = _locked(log.database.path)
+            self._lock = locked(log.database.path, ".notify.lock", TAKEN)
         except BaseException:
             log.close()
             raise
@@ -73,17 +72,3 @@ class EmbeddedAlerts:
     def close(self) -> None:
         self._log.close()
         os.close(self._lock)
-
-
-def _locked(path: Path) -> int:
-    beside = path.with_name(path.name + ".notify.lock")
-    try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise UnavailableError(f"embedded.path {path}: can't lock {beside} ({error.strerror})") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise FencedError(f"embedded.path {path}: another `gruard notify` tells of it already; stop one") from error
-    return descriptor

@@ -4,26 +4,23 @@ Groups and storms are counted over all partitions, so a second process stands by
 calls the rebalance listener on its own thread, so it only notes; everything is acted upon after the poll.
 """
 
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition, errors
+from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, errors
 from kafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment, ConsumerProtocolSubscription
 
 from service.errors import FencedError, UnavailableError
 from service.notify.places import Found, Mark
 from service.notify.port import Round, Row, Start
-from service.streams.kafka import topics
-from service.streams.kafka.clients import connection, meaning
+from service.streams.kafka import group, topics
+from service.streams.kafka.clients import meaning
 from service.streams.kafka.layout import missing
 from service.streams.kafka.settings import KafkaSettings
 
 PAGE = 500
-FETCH_WAIT_MS = 100
-LOOK_S = 0.01
 
 
 class OneHoldsAll(AbstractPartitionAssignor):  # type: ignore[misc]
@@ -67,38 +64,14 @@ class KafkaAlerts(ConsumerRebalanceListener):  # type: ignore[misc]
         self._positions: dict[TopicPartition, int] = {}  # next to be given out, of partitions that were sought
         self._ends: dict[TopicPartition, int] = {}
         with meaning(settings):
-            self._consumer = KafkaConsumer(
-                **connection(settings) | {"client_id": f"{self._group}-{settings.slot}"},
-                metrics_enabled=False,
-                group_id=self._group,
-                group_instance_id=f"{self._group}-{settings.slot}",
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                allow_auto_create_topics=False,
-                partition_assignment_strategy=(OneHoldsAll,),
-                session_timeout_ms=int(settings.session_timeout_s * 1000),
-                heartbeat_interval_ms=int(min(3.0, settings.session_timeout_s / 5) * 1000),
-                fetch_max_wait_ms=FETCH_WAIT_MS,
-                retry_backoff_ms=50,
+            self._consumer = group.consumer(
+                settings, self._group, OneHoldsAll, client_id=f"{self._group}-{settings.slot}"
             )
             self._consumer.subscribe(topics=[self._topic], listener=self)
-        self._look()
-
-    def _look(self) -> None:
-        """Who leads the group shares out what it knows of: to join before that would leave partitions to nobody."""
-        deadline = time.monotonic() + self._settings.request_timeout_s
-        while not self._consumer._cluster.partitions_for_topic(self._topic):
-            if time.monotonic() > deadline:
-                self.close()
-                where = self._settings.bootstrap_servers
-                raise UnavailableError(f"kafka.bootstrap_servers {where}: nothing is told of {self._topic}")
-            time.sleep(LOOK_S)
+        group.look(self._consumer, settings, (self._topic,))
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        for place in assigned:
-            self._consumer.seek(place, 0)  # a position of our own keeps the client from looking for one
-        self._consumer.pause(*assigned)
+        group.hold(self._consumer, assigned)
         self._noted.append(("assigned", frozenset(assigned)))
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
@@ -123,7 +96,7 @@ class KafkaAlerts(ConsumerRebalanceListener):  # type: ignore[misc]
                 if place in self._positions and records:
                     rows += [Row(place.partition, record.offset, record.value or b"") for record in records]
                     self._positions[place] = records[-1].offset + 1
-            self._heard()
+            group.heard(self._consumer, self._settings, self._fenced)
             return Round(rows=tuple(rows), caught_up=self._caught_up())
 
     def _polled(self, timeout_s: float) -> dict[TopicPartition, list[Any]] | None:
@@ -187,20 +160,6 @@ class KafkaAlerts(ConsumerRebalanceListener):  # type: ignore[misc]
             for place in self._positions
         )
 
-    def _heard(self) -> None:
-        """A poll that nobody answers looks like one of a quiet topic; only the heartbeats tell."""
-        coordinator = self._consumer._coordinator
-        if self._consumer.group_metadata().generation_id <= 0 or not coordinator.stable():
-            return
-        beats = coordinator.heartbeat
-        silent_s = time.monotonic() - max(beats.last_receive, beats.last_reset)
-        if silent_s < self._settings.session_timeout_s / 2:
-            return
-        if not coordinator._heartbeat_enabled:
-            raise self._fenced()
-        where = self._settings.bootstrap_servers
-        raise UnavailableError(f"kafka.bootstrap_servers {where}: no heartbeat answered for {silent_s:.0f} s")
-
     def commit(self, marks: Mapping[int, Mark]) -> None:
         offsets = {
             TopicPartition(self._topic, partition): OffsetAndMetadata(mark.floor(), mark.text(), -1)
@@ -222,4 +181,4 @@ class KafkaAlerts(ConsumerRebalanceListener):  # type: ignore[misc]
         )
 
     def close(self) -> None:
-        self._consumer.close(autocommit=False, timeout_ms=2000)
+        group.close(self._consumer)

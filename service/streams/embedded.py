@@ -4,7 +4,6 @@
 the worker knows; a file has one worker, which holds a lock that the kernel takes back whenever the process ends.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -13,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from service.errors import DataRuleError, FencedError, UnavailableError
+from service.errors import DataRuleError
 from service.records import Headers, Records
+from service.streams.lockfile import locked
 from service.streams.log import Message, Table
 from service.streams.port import Assigned, Committed, Output, Poll, StateRecord, Transaction
 from service.streams.sqlite import BUSY_S, Database
 
+TAKEN = " has a running worker already; stop it or name another path"
 PAGE = 512  # state records read at a time: no cursor stays open across a commit
 PRUNE = 50_000  # readings deleted in one transaction at most, so no commit gets long
 LOOK_S = 0.01  # how often an idle poll looks for new readings
@@ -147,7 +148,7 @@ class EmbeddedStream:
         self.log = log
         self._retention_ms = int(retention_s * 1000)
         self._reach = reach
-        self._lock = _locked(log.database.path)
+        self._lock = locked(log.database.path, ".lock", TAKEN)
         self._positions: dict[int, int] = {}  # partitions that were sought
         self._assigned = False
         self._first = 0  # partition that reads first at the next poll, so a deep backlog in one starves no other
@@ -266,21 +267,6 @@ class EmbeddedStream:
     def close(self) -> None:
         self.log.close()
         os.close(self._lock)  # gives the file to the next worker
-
-
-def _locked(path: Path) -> int:
-    # A file of its own: closing any descriptor of the database itself would drop SQLite's own locks on it.
-    beside = path.with_name(path.name + ".lock")
-    try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise UnavailableError(f"embedded.path {path}: can't lock {beside} ({error.strerror})") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise FencedError(f"embedded.path {path} has a running worker already; stop it or name another path") from error
-    return descriptor
 
 
 def _text(headers: Headers) -> str | None:

@@ -9,18 +9,16 @@ import time
 from collections import deque
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition, errors
+from kafka import ConsumerRebalanceListener, TopicPartition, errors
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
-from service.errors import FencedError, UnavailableError
-from service.streams.kafka.clients import connection
+from service.errors import FencedError
+from service.streams.kafka import group
 from service.streams.kafka.layout import Layout
 from service.streams.kafka.settings import KafkaSettings
 from service.streams.port import Assigned, Lost, Revoked
 
 Event = Assigned | Revoked | Lost
-LOOK_S = 0.01
-FETCH_WAIT_MS = 100  # how long the broker may hold an empty fetch; a poll lasts about as long
 PARTITION_BYTES = 1 << 20  # so that a backlog in one partition is not all that a poll brings
 FETCH_BYTES = 32 << 20
 
@@ -35,24 +33,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._sought: dict[int, TopicPartition] = {}
         self._ends: dict[int, int] = {}  # highest seen since the last seek
         self._gone: list[Event] = []  # of partitions whose position is no longer in the log
-        self.consumer = KafkaConsumer(
-            **connection(settings),
-            metrics_enabled=False,
-            group_id=settings.group,
-            group_instance_id=f"{settings.group}-{settings.slot}",
-            # Also where nobody writes transactions into the input: it makes a new owner wait for the last commit of
-            # the old one.
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            allow_auto_create_topics=False,
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            session_timeout_ms=int(settings.session_timeout_s * 1000),
-            heartbeat_interval_ms=int(min(3.0, settings.session_timeout_s / 5) * 1000),
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+        self.consumer = group.consumer(
+            settings,
+            settings.group,
+            RangePartitionAssignor,
             max_partition_fetch_bytes=PARTITION_BYTES,
             fetch_max_bytes=FETCH_BYTES,
-            retry_backoff_ms=50,
         )
         # The client would join anew inside the very poll in which it hears that the group wants to share anew, and who
         # holds partitions could commit no more. So it is told one poll later, after what is revoked has been committed.
@@ -61,25 +47,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.consumer._coordinator.request_rejoin = self._asked.set
         self.member = self.consumer.group_metadata()
         self.consumer.subscribe(topics=list(layout.topics), listener=self)
-        # Who leads the group shares out what it knows of: to join before that would leave partitions to nobody.
-        self._look(layout.topics)
-
-    def _look(self, topics: tuple[str, ...]) -> None:
-        # The client's own way to ask would fetch what is known of every topic of the cluster.
-        deadline = time.monotonic() + self._settings.request_timeout_s
-        while not all(self.consumer._cluster.partitions_for_topic(topic) for topic in topics):
-            if time.monotonic() > deadline:
-                self.close()
-                where, names = self._settings.bootstrap_servers, ", ".join(topics)
-                raise UnavailableError(f"kafka.bootstrap_servers {where}: nothing is told of {names}")
-            time.sleep(LOOK_S)
+        group.look(self.consumer, settings, layout.topics)
 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        # Here and not after the poll, which may bring records of a partition that was assigned a moment ago. A position
-        # of our own keeps the client from looking for one.
-        for place in assigned:
-            self.consumer.seek(place, 0)
-        self.consumer.pause(*assigned)
+        group.hold(self.consumer, assigned)
         self._noted.append(("assigned", frozenset(assigned)))
 
     def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
@@ -102,23 +73,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         if events := self._rebalanced():
             return events, {}  # every partition was taken away at first: whatever comes back is sought anew
         self.member = self.consumer.group_metadata()
-        self._heard()
+        group.heard(self.consumer, self._settings, self._named)
         return [], found
-
-    def _heard(self) -> None:
-        """A poll that nobody answers looks like one of a log with nothing new; only the heartbeats tell."""
-        coordinator = self.consumer._coordinator
-        if self.member.generation_id <= 0 or not coordinator.stable():
-            return  # on the way into the group; the join has its own limits
-        beats = coordinator.heartbeat
-        silent_s = time.monotonic() - max(beats.last_receive, beats.last_reset)
-        if silent_s < self._settings.session_timeout_s / 2:
-            return
-        if not coordinator._heartbeat_enabled:
-            raise fenced(self._settings, "another worker joined with our name")
-        raise UnavailableError(
-            f"kafka.bootstrap_servers {self._settings.bootstrap_servers}: no heartbeat answered for {silent_s:.0f} s"
-        )
 
     def _gather(self, found: dict[int, list[Any]], timeout_s: float, max_records: int) -> None:
         deadline, count = time.monotonic() + timeout_s, 0
@@ -144,7 +100,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._gone += [Lost(number), Assigned(number)]
             return {}
         except errors.FencedInstanceIdError as error:
-            raise fenced(self._settings, "another worker joined with our name") from error
+            raise self._named() from error
 
     def _events(self) -> list[Event]:
         gone, self._gone = self._gone, []
@@ -209,7 +165,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         return int(self.consumer.position(self._sought[number], timeout_ms=0) or 0)
 
     def close(self) -> None:
-        self.consumer.close(autocommit=False, timeout_ms=2000)
+        group.close(self.consumer)
+
+    def _named(self) -> FencedError:
+        return fenced(self._settings, "another worker joined with our name")
 
 
 def fenced(settings: KafkaSettings, why: str) -> FencedError:
