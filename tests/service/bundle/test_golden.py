@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from service.bundle import load
+from service.bundle.golden import allowed
 from service.manifest import Array
 from tests.service.bundles import Draft, refusal
 
@@ -82,3 +83,10 @@ def test_golden_vectors_within_the_tolerance_are_met(tmp_path: Path, by: float) 
     draft = Draft()
     golden("mean", nudge(by))(draft)
     load(draft.write(tmp_path))
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 2.0**20])
+def test_a_sensor_may_be_off_by_a_share_of_its_own_size_whatever_its_unit(unit: float) -> None:
+    run = np.array([[[3.0, 0.0]], [[0.0, 0.0]], [[-5.0, 0.0]]])  # (steps, rows, sensors); the first one crosses 0
+    assert allowed("mean", unit * run)[:, 0, 0] == pytest.approx([5e-5 * unit] * 3)
+    assert (allowed("mean", unit * run)[:, 0, 1] < 1e-30).all()
