@@ -70,6 +70,24 @@ def test_alerts_open_and_past_are_filtered_by_state_kind_severity_and_words(visi
     assert "moved" in visit.text("[data-alert=id-pump-3]")
 
 
+def test_a_past_alert_says_why_it_was_raised_and_how_it_ended(visit):
+    past = world.resolved()
+    for path in ("/alerts", "/device/pump-3"):
+        page = visit.open(path)
+        page.wait_for_selector("[data-alert=id-pump-3]")
+        assert visit.text("[data-alert=id-pump-3] .sentence") == past["explanation"]["summary"]
+        assert visit.text("[data-alert=id-pump-3] .fact").endswith("vibration")
+        assert "recovered after 1 min" in visit.text("[data-alert=id-pump-3] .life")
+
+
+def test_a_past_alert_of_which_only_the_end_is_known_says_that(visit, fleet):
+    past = world.resolved(explanation=None)
+    fleet["/api/v1/alerts"] = {"alerts": [past], "next": None}
+    page = visit.open("/alerts")
+    page.wait_for_selector("[data-alert=id-pump-3]")
+    assert visit.text("[data-alert=id-pump-3] .sentence") == past["summary"]
+
+
 def test_models_and_the_demo_s_scoreboard_have_their_pages(visit):
     page = visit.open("/models")
     page.get_by_text("The whole card").click()
