@@ -106,6 +106,8 @@ def head(found: Gathered[Device], name: str) -> list[Component]:
 def _unknown(found: Gathered[Device], name: str) -> Component:
     if found.troubles:
         return parts.notice("Nothing can be said of this device while its service is not reachable.", tone="wait")
+    if found.early:
+        return parts.notice("The list of devices is being made.", "This page goes on asking.", tone="wait")
     return parts.notice(
         f"No service here knows a device “{words.plain(name)}”.",
         "Names count every letter. A device is known from its first reading on.",

@@ -122,6 +122,23 @@ def test_an_empty_fleet_says_how_the_first_device_comes(visit, fleet):
     page.wait_for_selector("text=7 devices; their list is being made.")
 
 
+def test_while_a_service_makes_its_list_the_pages_say_so_and_nothing_is_called_wrong_or_absent(visit, fleet):
+    listed, known = fleet["/api/v1/devices"], fleet["/api/v1/devices/pump-3"]
+    fleet["/api/v1/devices"] = fleet["/api/v1/devices/pump-3"] = world.early()
+    fleet["/api/v1/status"] = world.status(devices=0)
+    page = visit.open("/")
+    page.wait_for_selector("text=The list of devices is being made.")
+    fleet["/api/v1/status"] = world.status()
+    page.wait_for_selector("text=3 devices; their list is being made.")
+    assert visit.text("#trouble") == ""
+    fleet["/api/v1/devices"] = listed
+    page.wait_for_selector("[data-device=pump-3]")
+    page = visit.open("/device/pump-3")
+    page.wait_for_selector("text=The list of devices is being made.")
+    fleet["/api/v1/devices/pump-3"] = known
+    page.wait_for_selector("#device-graph .scatterlayer .trace", state="attached")
+
+
 def test_a_service_that_goes_is_told_of_with_since_when_and_comes_back_by_itself(visit, said):
     page = visit.open("/")
     page.wait_for_selector("[data-device=pump-17]")
