@@ -22,6 +22,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 
 
 TOGETHER = ("chaos", "deploy", "docs")  # folders with one input, one engine, or the default ports
+KILLS = ("test_row_01_kill.py", "test_row_02_stop.py")  # take about as long as the other short rows in all
 
 
 @pytest.hookimpl(tryfirst=True)  # before the plugin looks at the groups
@@ -29,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several processes, a file stays in one, and a folder that shares something dear as well."""
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(item.path)))
+        group = f"{folder} {item.path.name in KILLS}" if folder in TOGETHER else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

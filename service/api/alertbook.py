@@ -1,5 +1,7 @@
 """The last event of every open alert and of so many resolved ones, as the bytes that were published.
 
+A resolved alert's last event tells of its end alone, so what its event before that gave as the reason is kept with it.
+
 Heard on the worker's thread, read on others. The lock is held for copies of references alone, so neither waits for
 what the other does with them.
 """
@@ -24,11 +26,25 @@ class Entry(msgspec.Struct, frozen=True):
     reading_time: str
     labels: dict[str, str] = {}
     value: bytes = b""
+    explanation: bytes = b"null"  # JSON
+
+    @property
+    def told(self) -> bytes:
+        """As the API has it: what was published, byte for byte, and the explanation behind it."""
+        return b'%b,"explanation":%b}' % (self.value[:-1], self.explanation)
 
     @property
     def key(self) -> str:
         """Where it is in a list, newest first; text that sorts as the list does, backwards."""
         return f"{self.reading_time}~{self.alert_id}"
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """What an event gives as the reason for its alert."""
+
+    reading_time: str
+    summary: str
+    contributions: msgspec.Raw
 
 
 class Trouble(NamedTuple):
@@ -46,11 +62,13 @@ class AlertBook:
         self._past: dict[str, Entry] = {}  # in the order in which they ended
         self._devices: dict[str, dict[str, str]] = {}  # device -> its open alerts' severities
         self._decode = msgspec.json.Decoder(Entry).decode
+        self._explain = msgspec.json.Decoder(Explanation).decode
         self._lock = threading.Lock()
 
     def hear(self, partition: int, value: bytes) -> str:
         """One published event; also what a ledger holds. The device that it is of."""
-        entry = msgspec.structs.replace(self._decode(value), value=value)
+        entry = self._decode(value)
+        entry = msgspec.structs.replace(entry, value=value, explanation=self._explanation(entry))
         with self._lock:
             self._drop(entry.alert_id)
             self._past.pop(entry.alert_id, None)
@@ -62,6 +80,13 @@ class AlertBook:
                 self._open[entry.alert_id] = partition, entry
                 self._devices.setdefault(entry.device_id, {})[entry.alert_id] = entry.severity
         return entry.device_id
+
+    def _explanation(self, entry: Entry) -> bytes:
+        """Of a resolved one whose last event as an open one is here. No lock: only this thread changes what is open."""
+        _, last = self._open.get(entry.alert_id, (0, None))
+        if entry.event != "resolved" or last is None:
+            return b"null"
+        return msgspec.json.encode(self._explain(last.value))
 
     def forget(self, partition: int) -> list[str]:
         """The partition is another worker's now, and so are its open alerts; the devices that they were of."""

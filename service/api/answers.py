@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.detector.alerts import TIME, Alert, Severity
+from service.detector.alerts import TIME, Contribution, Severity
+from service.detector.alerts import Alert as AlertEvent
 
 Time = Annotated[str, Field(json_schema_extra=TIME)]
 Number = float | None  # null: missing
@@ -20,7 +21,7 @@ class Answer(BaseModel):
         return self.model_dump_json(by_alias=True).encode() + b"\n"
 
     def body_with(self, alerts: list[bytes]) -> bytes:
-        """`alerts` as the very bytes that were published."""
+        """alerts: JSON of each, so that what was published stays as it was, byte for byte."""
         rest = self.model_dump_json(by_alias=True, exclude={"alerts"}).encode()
         return rest[:-1] + b',"alerts":[' + b",".join(alerts) + b"]}\n"
 
@@ -111,6 +112,22 @@ class Share(Answer):
     share: float = Field(ge=0, le=1)
 
 
+class Explanation(Answer):
+    """Why an alert was open, as an event of it says."""
+
+    reading_time: Time
+    summary: str
+    contributions: list[Contribution]
+
+
+class Alert(AlertEvent):
+    """The last event of an alert as it was published and, where that is its end, why it was open."""
+
+    explanation: Explanation | None = Field(
+        description="of its last event before it was resolved; null: it is open, or that event is not known here"
+    )
+
+
 class Device(DeviceLine):
     labels: dict[str, str] = Field(description="as last seen on a recorded reading or an alert")
     recent: Recent
@@ -119,7 +136,7 @@ class Device(DeviceLine):
 
 
 class Alerts(Answer):
-    alerts: list[Alert] = Field(description="the last event of each alert as it was published, newest first")
+    alerts: list[Alert] = Field(description="the last event of each alert, newest first")
     next: Next
 
 

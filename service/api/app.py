@@ -15,6 +15,7 @@ from service.api import openapi
 from service.api.answers import Models, Problem
 from service.api.asked import AlertsAsked, DevicesAsked, asked
 from service.api.doors import Doors
+from service.api.news import UnlistedError
 from service.api.route import JSON, PROBLEM, ROUTES
 from service.api.views import Scoreboard, Views
 from service.settings import HttpSettings
@@ -144,6 +145,7 @@ def _app(replies: Health, middleware: list[Doors]) -> App:
     made.add_sink(partial(_nowhere, [route.path for route in routes]), "/")
     made.set_error_serializer(_problem)
     made.add_error_handler(Exception, _failed)
+    made.add_error_handler(UnlistedError, _unlisted)
     return made
 
 
@@ -157,6 +159,11 @@ def _problem(request: falcon.Request, response: falcon.Response, error: falcon.H
     detail = error.description or error.title or title
     response.content_type = PROBLEM
     response.data = Problem(title=title, status=status, detail=detail).body()
+
+
+def _unlisted(request: falcon.Request, response: falcon.Response, error: Exception, places: dict[str, Any]) -> None:
+    told = "the list of devices is being made: ask again in a second; /readyz says whether the service is ready"
+    raise falcon.HTTPServiceUnavailable(description=told, retry_after=1)
 
 
 def _failed(request: falcon.Request, response: falcon.Response, error: Exception, places: dict[str, Any]) -> None:

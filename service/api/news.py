@@ -19,7 +19,12 @@ from service.worker.observer import RestoreResult, Silent
 FRESH_S = 1.0  # a list of devices is not asked for more often
 SOON_S = 0.25  # not even for a device that is not on it
 WAIT_S = 0.5  # for the worker's round to end; then the last list has to do
+FIRST_S = 1.5  # the same where there is no list yet
 TURNING_S = 2.0  # since the last round: a worker that stands still is not waited for
+
+
+class UnlistedError(Exception):
+    """No list of devices has been made yet, which is not the same as an empty one."""
 
 
 class Source(Protocol):
@@ -87,13 +92,23 @@ class News(Silent):
 
     # On any thread.
 
+    @property
+    def _is_listed(self) -> bool:
+        return self._taken > float("-inf")
+
     def fleet(self, fresh: bool = False) -> Fleet:
-        """As of at most a second ago while the worker turns, else as of its last word. fresh: as of now."""
+        """As of at most a second ago while the worker turns, else as of its last word. fresh: as of now.
+
+        Raises UnlistedError: it has had no time to say one; its next round brings the list.
+        """
         now = time.monotonic()
-        if now - self._taken > (SOON_S if fresh else FRESH_S) and now - self._turned < TURNING_S:
+        if now - self._taken > (SOON_S if fresh else FRESH_S):
             self._wanted = True
-            with self._told:
-                self._told.wait_for(lambda: self._taken >= now, WAIT_S)
+            if now - self._turned < TURNING_S:
+                with self._told:
+                    self._told.wait_for(lambda: self._taken >= now, WAIT_S if self._is_listed else FIRST_S)
+        if not self._is_listed:
+            raise UnlistedError
         with self._making:
             rosters, fleet = self._fleet
             if rosters is not self._rosters:

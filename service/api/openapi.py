@@ -18,7 +18,9 @@ REFUSED = {
     401: "The token is missing or wrong",
     403: "Exposed without a token, or asked for under a foreign host name",
     404: "There is no such thing",
+    503: "The list of devices is being made; ask again",
 }
+RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -96,7 +98,8 @@ def _answered(route: Route) -> Tree:
 
 
 def _refused(route: Route, status: int) -> Tree:
-    if status == 503:  # a probe says no in the shape in which it says yes
+    if route.answer is answers.Health:  # a probe says no in the shape in which it says yes
         return {**_answered(route), "description": "It is not; `status` says why"}
     schema = {"$ref": REFERENCE.format(model=answers.Problem.__name__)}
-    return {"description": REFUSED[status], "content": {PROBLEM: {"schema": schema}}}
+    later = {"headers": RETRY} if status == 503 else {}
+    return {"description": REFUSED[status], **later, "content": {PROBLEM: {"schema": schema}}}

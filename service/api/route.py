@@ -29,9 +29,13 @@ class Route:
 V1 = "/api/v1"
 ROUTES = (
     Route(f"{V1}/status", "status", "How the service stands", answers.Status),
-    Route(f"{V1}/devices", "devices", "Devices, worst first", answers.Devices, DevicesAsked, (400,)),
+    Route(f"{V1}/devices", "devices", "Devices, worst first", answers.Devices, DevicesAsked, (400, 503)),
     Route(
-        f"{V1}/devices/{{id}}", "device", "One device: readings, band, evidence, alerts", answers.Device, also=(404,)
+        f"{V1}/devices/{{id}}",
+        "device",
+        "One device: readings, band, evidence, alerts",
+        answers.Device,
+        also=(404, 503),
     ),
     Route(f"{V1}/alerts", "alerts", "Open and past alerts, newest first", answers.Alerts, AlertsAsked, (400,)),
     Route(f"{V1}/models", "models", "Models served, with their cards", answers.Models),

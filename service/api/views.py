@@ -68,7 +68,7 @@ class Views:
         return answers.Devices(devices=lines, total=page.total, next=page.next)
 
     def device(self, device: str) -> tuple[answers.Device, list[bytes]] | None:
-        """With its alerts as they were published. None: there is no such device. It is recorded from now on."""
+        """With its alerts as JSON. None: there is no such device. It is recorded from now on."""
         fleet = self._news.fleet()
         at = fleet.find(device)
         if at is None:
@@ -89,16 +89,16 @@ class Views:
             alerts=[],
             contributions=_contributions(copied),
         )
-        return told, [alert.value for alert in alerts]
+        return told, [alert.told for alert in alerts]
 
     def alerts(self, asked: AlertsAsked) -> tuple[answers.Alerts, list[bytes]]:
-        """A page without its alerts, and those as they were published."""
+        """A page without its alerts, and those as JSON."""
         found = sorted(self._chosen(asked), key=lambda entry: entry.key, reverse=True)
         if asked.after:
             found = [entry for entry in found if entry.key < asked.after]
         page = found[: asked.limit]
         following = page[-1].key if len(found) > asked.limit else None
-        return answers.Alerts(alerts=[], next=following), [entry.value for entry in page]
+        return answers.Alerts(alerts=[], next=following), [entry.told for entry in page]
 
     def _chosen(self, asked: AlertsAsked) -> Iterable[Entry]:
         entries = [] if asked.state == "resolved" else self._book.open()

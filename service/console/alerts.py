@@ -52,8 +52,8 @@ def like(found: Gathered[Alert], find: str | None, device_class: str | None) -> 
 
 
 def _text(alert: Alert) -> str:
-    sensors = " ".join(part.sensor for part in alert.contributions)
-    return f"{alert.summary} {alert.device_id} {alert.type} {alert.alert_id} {sensors}".casefold()
+    sensors = " ".join(part.sensor for part in alert.why.contributions)
+    return f"{alert.why.summary} {alert.summary} {alert.device_id} {alert.type} {alert.alert_id} {sensors}".casefold()
 
 
 def listed(alerts: list[Alert], filtered: bool) -> Component:

@@ -106,6 +106,8 @@ def head(found: Gathered[Device], name: str) -> list[Component]:
 def _unknown(found: Gathered[Device], name: str) -> Component:
     if found.troubles:
         return parts.notice("Nothing can be said of this device while its service is not reachable.", tone="wait")
+    if found.early:
+        return parts.notice("The list of devices is being made.", "This page goes on asking.", tone="wait")
     return parts.notice(
         f"No service here knows a device “{words.plain(name)}”.",
         "Names count every letter. A device is known from its first reading on.",
@@ -162,7 +164,7 @@ def _changes(device: Device) -> str:
 def chosen(device: Device, drawn: Sequence[str]) -> list[str]:
     """Those that alerts name come first; later ones come in below, and none goes while it is looked at."""
     known = list(device.recent.sensors)
-    named = [part.sensor for alert in device.alerts for part in alert.contributions[:2] if part.sensor in known]
+    named = [part.sensor for alert in device.alerts for part in alert.why.contributions[:2] if part.sensor in known]
     opened = [alert for alert in device.alerts if alert.contributions and not alert.resolved]
     leading = [alert.contributions[0].sensor for alert in opened if alert.contributions[0].sensor in known]
     if drawn:

@@ -94,6 +94,8 @@ def _none(found: Gathered[Device], filtered: bool, known: int) -> Component:
         return html.P("No device can be shown while no service is reachable.", className="empty")
     if known:
         return html.P(f"{words.count(known, 'device')}; their list is being made.", className="empty")
+    if found.early:
+        return html.P("The list of devices is being made.", className="empty")
     return parts.notice(
         "No device yet.",
         "A device appears with its first reading. To see one now: `gruard fleet` writes simulated ones into the "

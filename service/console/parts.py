@@ -55,7 +55,7 @@ def alert_item(alert: Alert, device: bool = True, mark: int | None = None) -> Co
     return html.Li(
         [
             html.Div(head, className="head"),
-            html.P(html.Bdi(words.plain(alert.summary, 600)), className="sentence"),
+            html.P(html.Bdi(words.plain(alert.why.summary, 600)), className="sentence"),
             html.Div(_life(alert), className="life"),
         ],
         className=f"alert {'past' if alert.resolved else tone(alert.severity)}",
@@ -66,7 +66,7 @@ def alert_item(alert: Alert, device: bool = True, mark: int | None = None) -> Co
 
 def _facts(alert: Alert) -> list[str]:
     kind = "data quality" if alert.kind == "data_quality" else "process"
-    leading = [words.plain(part.sensor, 40) for part in alert.contributions[:1]]
+    leading = [words.plain(part.sensor, 40) for part in alert.why.contributions[:1]]
     return [kind, words.plain(alert.type.replace("_", " "), 40), *leading]
 
 

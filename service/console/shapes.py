@@ -50,6 +50,13 @@ class Contribution(Shape):
     direction: str = "none"
 
 
+class Explanation(Shape):
+    """What an event says of the reason for its alert."""
+
+    summary: str
+    contributions: tuple[Contribution, ...] = ()
+
+
 class Alert(Shape):
     alert_id: str
     event: str
@@ -69,10 +76,16 @@ class Alert(Shape):
     score: float = 0.0
     score_max: float = 0.0
     contributions: tuple[Contribution, ...] = ()
+    explanation: Explanation | None = None  # of a resolved one: its last event tells of its end
 
     @property
     def resolved(self) -> bool:
         return self.event == "resolved"
+
+    @property
+    def why(self) -> Explanation:
+        """What is best known of the reason for it."""
+        return self.explanation or Explanation(self.summary, self.contributions)
 
 
 Numbers = list[float | None]

@@ -35,11 +35,15 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """told: the last good answer, which is old while there is trouble. missing: the service knows no such thing."""
+    """told: the last good answer, which is old while there is trouble. missing: the service knows no such thing.
+
+    early: the service is up and has yet to make what it was asked for.
+    """
 
     told: T | None = None
     at: float = 0.0
     missing: bool = False
+    early: bool = False
     trouble: Trouble | None = None
 
 
@@ -106,6 +110,8 @@ class Source:
             status, body = self._asked(path)
             if status == 404:
                 return Answer(missing=True, at=self._clock())
+            if status == 503 and _problem(body).status == 503:  # its own words, not those of a proxy before it
+                return Answer(early=True, at=self._clock())
             if status != 200:
                 raise self._refusal(status, body)
             return Answer(msgspec.json.decode(body, type=shape), self._clock())
@@ -117,7 +123,7 @@ class Source:
         except RefusedError as error:
             refused = error
         since = before.trouble.since if before.trouble else self._clock()
-        return replace(before, trouble=Trouble(since, refused.what, refused.check))
+        return replace(before, early=False, trouble=Trouble(since, refused.what, refused.check))
 
     def _asked(self, path: str) -> tuple[int, bytes]:
         if self._resting and time.monotonic() < self._resting[0]:
@@ -168,7 +174,7 @@ class Source:
                 f"{self.name} asks for a token, or for another one.",
                 "Start the console with --token-file: the same token as in the service's http.token_file.",
             )
-        detail = _detail(body)
+        detail = _problem(body).detail[:300]
         return RefusedError(
             f"{self.name} refuses with status {status}{f': {detail}' if detail else '.'}",
             "The service's log says more.",
@@ -176,14 +182,17 @@ class Source:
 
 
 class Problem(Shape):
+    """RFC 9457, as a service has it."""
+
+    status: int = 0
     detail: str = ""
 
 
-def _detail(body: bytes) -> str:
+def _problem(body: bytes) -> Problem:
     try:
-        return msgspec.json.decode(body, type=Problem).detail[:300]
+        return msgspec.json.decode(body, type=Problem)
     except msgspec.MsgspecError:
-        return ""
+        return Problem()
 
 
 def checked(url: str) -> str:

@@ -17,11 +17,15 @@ CARDS_S = 30.0  # models change at a restart only
 
 @dataclass(frozen=True)
 class Gathered(Generic[T]):
-    """troubles: (name of the service, what is wrong with it); what it told before is among the items."""
+    """troubles: (name of the service, what is wrong with it); what it told before is among the items.
+
+    early: some service has yet to make what it was asked for.
+    """
 
     items: list[T]
     total: int = 0
     troubles: list[tuple[str, Trouble]] = field(default_factory=list)
+    early: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Together:
         found = [device for _, answer in answers if answer.told for device in answer.told.devices]
         total = sum(answer.told.total for _, answer in answers if answer.told)
         own = _latest(found, lambda device: device.id, lambda device: device.last_time or "")
-        return Gathered(sorted(own, key=_worst_first)[:most], max(total, len(own)), _troubles(answers))
+        return Gathered(sorted(own, key=_worst_first)[:most], max(total, len(own)), _troubles(answers), _early(answers))
 
     def alerts(self, query: Mapping[str, str], most: int) -> Gathered[Alert]:
         """Newest first."""
@@ -73,7 +77,7 @@ class Together:
         found = _latest(
             found, lambda device: device.id, lambda device: (bool(device.recent.time), device.last_time or "")
         )
-        return Gathered(found, len(found), _troubles(answers))
+        return Gathered(found, len(found), _troubles(answers), _early(answers))
 
     def models(self) -> Gathered[Model]:
         answers = self._ask(Models, "/api/v1/models", fresh_s=CARDS_S)
@@ -117,6 +121,10 @@ def _latest(found: Iterable[T], name: Callable[[T], object], order: Callable[[T]
 def _worst_first(device: Device) -> tuple[int, str]:
     known = device.severity in SEVERITIES
     return (SEVERITIES.index(str(device.severity)) if known else len(SEVERITIES), device.id)
+
+
+def _early(answers: Iterable[tuple[str, Answer[T]]]) -> bool:
+    return any(answer.early for _, answer in answers)
 
 
 def _troubles(answers: Iterable[tuple[str, Answer[T]]]) -> list[tuple[str, Trouble]]:

@@ -88,7 +88,12 @@ def test_the_api_answers_who_shows_the_token_and_nobody_else(stack, token):
 
 
 def devices(stack, token):
-    return sum(stack.told(name, "/api/v1/devices", token)["total"] for name in ("detector-a", "detector-b"))
+    try:
+        return sum(stack.told(name, "/api/v1/devices", token)["total"] for name in ("detector-a", "detector-b"))
+    except HTTPError as error:
+        if error.code != 503:  # its list is being made
+            raise
+        return 0
 
 
 def test_the_console_shows_the_devices_of_both_workers(stack):

@@ -26,7 +26,7 @@ class Said(NamedTuple):
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's, without any setting of a developer's shell or of an import in this process."""
-    own = ("GRUARD_", "ORT_", "CI")
+    own = ("GRUARD_", "ORT_", "CI", "PYTHONDONTWRITEBYTECODE")  # a worker that compiles itself at each start is slow
     plain = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {**plain, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(extra or {})}
 

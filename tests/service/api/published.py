@@ -9,6 +9,7 @@ def event(alert_id, device, event="opened", severity="warning", minute=0, kind="
     return msgspec.json.encode(
         {
             "alert_id": alert_id, "device_id": device, "event": event, "severity": severity, "kind": kind,
-            "reading_time": TIMES[minute], "labels": {"site": "north"}, "summary": "anything else",
+            "reading_time": TIMES[minute], "labels": {"site": "north"}, "summary": f"{device}: {event} at {minute}",
+            "contributions": [{"sensor": "flow", "share": 0.5}],
         }
     )  # fmt: skip

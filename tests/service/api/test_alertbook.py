@@ -1,10 +1,12 @@
 """The book holds the last word on every open alert and on so many resolved ones, whichever way events come."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.alertbook import RANK, AlertBook
-from tests.service.api.published import event
+from tests.service.api.published import TIMES, event
 
 IDS = {f"a{i}": (f"d{i % 4}", i % 2) for i in range(8)}  # an alert is of one device, a device in one partition
 EVENTS = st.lists(
@@ -40,3 +42,43 @@ def test_the_book_is_the_last_event_of_each_alert(events, most, leaves):
         kept = {entry.value for entry in book.of(device)}
         assert kept == {e.value for e in [*book.open(), *book.past()] if e.device_id == device}
     assert sum(book.tally().values()) == len(open_)
+
+
+def told(entry):
+    return json.loads(entry.told)
+
+
+def test_a_resolved_alert_keeps_why_it_was_open_beside_how_it_ended():
+    book = AlertBook(10)
+    book.hear(0, event("a", "d0", "opened", minute=1))
+    book.hear(0, event("a", "d0", "escalated", "critical", minute=2))
+    book.hear(0, event("a", "d0", "resolved", "critical", minute=3))
+    [past] = book.past()
+    assert past.told.startswith(past.value[:-1])  # byte for byte what was published
+    assert told(past) == json.loads(past.value) | {
+        "explanation": {
+            "reading_time": TIMES[2],
+            "summary": "d0: escalated at 2",
+            "contributions": [{"sensor": "flow", "share": 0.5}],
+        }
+    }
+
+
+def test_an_open_alert_says_why_by_itself():
+    book = AlertBook(10)
+    book.hear(0, event("a", "d0"))
+    [entry] = book.open()
+    assert told(entry) == json.loads(entry.value) | {"explanation": None}
+
+
+def test_an_alert_known_from_the_ledger_is_explained_and_one_that_was_never_heard_of_is_not():
+    book = AlertBook(10)
+    book.hear(0, event("here", "d0", "updated", minute=1))
+    book.hear(0, event("left", "d1", "updated", minute=1))
+    book.forget(0)  # a restore: what the ledger holds is heard again
+    book.hear(0, event("here", "d0", "updated", minute=1))
+    for alert_id, device in (("here", "d0"), ("left", "d1")):
+        book.hear(0, event(alert_id, device, "resolved", minute=5))
+    here, left = map(told, book.past())
+    assert here["explanation"]["summary"] == "d0: updated at 1"
+    assert left["explanation"] is None

@@ -1,6 +1,7 @@
 """Every route against a service that really serves: what it says is what was published, in pages without a hole."""
 
 import json
+from collections import defaultdict
 
 import jsonschema
 import pytest
@@ -13,12 +14,19 @@ RANK = {"critical": 0, "warning": 1, "info": 2, None: 3}
 
 
 @pytest.fixture(scope="module")
-def published(site, own):
-    """The last event of every alert, as its bytes in the stream."""
-    log = EmbeddedLog(own.embedded.path)
-    last = {json.loads(output.value)["alert_id"]: output.value for _, output in log.written("alerts")}
+def events(site, own):
+    """All events of every alert, as their bytes in the stream."""
+    log, found = EmbeddedLog(own.embedded.path), defaultdict(list)
+    for _, output in log.written("alerts"):
+        found[json.loads(output.value)["alert_id"]].append(output.value)
     log.close()
-    return last
+    return found
+
+
+@pytest.fixture(scope="module")
+def published(events):
+    """The last event of every alert."""
+    return {alert_id: own[-1] for alert_id, own in events.items()}
 
 
 def pages(site, what, **query):
@@ -56,10 +64,23 @@ def test_the_status_counts_what_is_committed(site, messages):
 
 def test_alerts_are_the_very_bytes_that_were_published_newest_first(site, published):
     said = site.raw("/api/v1/alerts?state=all&limit=500")
-    ours = said.body.partition(b'"alerts":[')[2].removesuffix(b"]}\n")
     newest = sorted(said.json["alerts"], key=lambda alert: (alert["reading_time"], alert["alert_id"]), reverse=True)
-    assert ours == b",".join(published[alert["alert_id"]] for alert in newest)
+    assert said.json["alerts"] == newest
+    assert all(value[:-1] + b',"explanation":' in said.body for value in published.values())
     assert len(newest) == len(published) > 5
+
+
+def test_a_past_alert_says_why_it_was_open_and_an_open_one_says_so_itself(site, events):
+    told = {alert["alert_id"]: alert for alert in site.get("alerts", state="all", limit=500)["alerts"]}
+    assert any(alert["explanation"] for alert in told.values())
+    for alert_id, own in events.items():
+        explanation, last = told[alert_id]["explanation"], json.loads(own[-1])
+        if last["event"] != "resolved":
+            assert explanation is None
+            continue
+        before = json.loads(own[-2])
+        assert explanation == {name: before[name] for name in ("reading_time", "summary", "contributions")}
+        assert explanation["summary"] != last["summary"]
 
 
 def test_open_and_resolved_alerts_are_all_alerts(site, published):

@@ -35,13 +35,13 @@ def running(env: dict[str, str]) -> Iterator[str]:
 
 
 def published(path: Path) -> dict[str, dict[str, Any]]:
-    """The last event of each alert in the table of alerts."""
+    """Of each alert in the table of alerts the last event that says why it was raised: an end does not."""
     log = EmbeddedLog(path)
     told = [json.loads(output.value) for _, output in log.written("alerts")]
     log.close()
     last: dict[str, dict[str, Any]] = {}
-    for alert in told:
-        if alert["sequence"] > last.get(alert["alert_id"], alert | {"sequence": 0})["sequence"]:
+    for alert in (each for each in told if each["event"] != "resolved"):
+        if alert["sequence"] > last.get(alert["alert_id"], {"sequence": 0})["sequence"]:
             last[alert["alert_id"]] = alert
     return last
 
@@ -55,7 +55,7 @@ def shown(visit: Visitor) -> dict[str, tuple[str, str]]:
 
 
 def settled(path: Path, visit: Visitor) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both, once the page shows every alert of the table with its last sentence."""
+    """Both, once the page shows every alert of the table with the last sentence that says why."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         table, page = published(path), shown(visit)

@@ -70,6 +70,24 @@ def test_alerts_open_and_past_are_filtered_by_state_kind_severity_and_words(visi
     assert "moved" in visit.text("[data-alert=id-pump-3]")
 
 
+def test_a_past_alert_says_why_it_was_raised_and_how_it_ended(visit):
+    past = world.resolved()
+    for path in ("/alerts", "/device/pump-3"):
+        page = visit.open(path)
+        page.wait_for_selector("[data-alert=id-pump-3]")
+        assert visit.text("[data-alert=id-pump-3] .sentence") == past["explanation"]["summary"]
+        assert visit.text("[data-alert=id-pump-3] .fact").endswith("vibration")
+        assert "recovered after 1 min" in visit.text("[data-alert=id-pump-3] .life")
+
+
+def test_a_past_alert_of_which_only_the_end_is_known_says_that(visit, fleet):
+    past = world.resolved(explanation=None)
+    fleet["/api/v1/alerts"] = {"alerts": [past], "next": None}
+    page = visit.open("/alerts")
+    page.wait_for_selector("[data-alert=id-pump-3]")
+    assert visit.text("[data-alert=id-pump-3] .sentence") == past["summary"]
+
+
 def test_models_and_the_demo_s_scoreboard_have_their_pages(visit):
     page = visit.open("/models")
     page.get_by_text("The whole card").click()
@@ -102,6 +120,23 @@ def test_an_empty_fleet_says_how_the_first_device_comes(visit, fleet):
     assert "open alerts: none" in visit.text("#pulse")
     fleet["/api/v1/status"] = world.status(devices=7)  # their list takes a service a moment
     page.wait_for_selector("text=7 devices; their list is being made.")
+
+
+def test_while_a_service_makes_its_list_the_pages_say_so_and_nothing_is_called_wrong_or_absent(visit, fleet):
+    listed, known = fleet["/api/v1/devices"], fleet["/api/v1/devices/pump-3"]
+    fleet["/api/v1/devices"] = fleet["/api/v1/devices/pump-3"] = world.early()
+    fleet["/api/v1/status"] = world.status(devices=0)
+    page = visit.open("/")
+    page.wait_for_selector("text=The list of devices is being made.")
+    fleet["/api/v1/status"] = world.status()
+    page.wait_for_selector("text=3 devices; their list is being made.")
+    assert visit.text("#trouble") == ""
+    fleet["/api/v1/devices"] = listed
+    page.wait_for_selector("[data-device=pump-3]")
+    page = visit.open("/device/pump-3")
+    page.wait_for_selector("text=The list of devices is being made.")
+    fleet["/api/v1/devices/pump-3"] = known
+    page.wait_for_selector("#device-graph .scatterlayer .trace", state="attached")
 
 
 def test_a_service_that_goes_is_told_of_with_since_when_and_comes_back_by_itself(visit, said):

@@ -116,6 +116,19 @@ def test_any_other_answer_is_a_trouble_in_words(said, word):
         assert word in now(Source(speaker.url)).trouble.what
 
 
+def test_a_service_that_has_yet_to_make_its_list_is_early_and_not_in_trouble():
+    with Speaker({STATUS: world.early()}) as speaker:
+        answer = now(Source(speaker.url))
+    assert (answer.early, answer.told, answer.trouble) == (True, None, None)
+
+
+def test_a_503_of_what_stands_before_a_service_is_a_trouble():
+    with Speaker({STATUS: (503, b"<html>no server is available</html>")}) as speaker:
+        answer = now(Source(speaker.url))
+    assert not answer.early
+    assert "status 503" in answer.trouble.what
+
+
 def test_a_kept_connection_that_was_closed_at_the_other_end_is_no_trouble():
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -77,6 +77,13 @@ def test_one_service_away_hides_nothing_of_the_other():
     assert [name for name, _ in found.troubles] == [f"127.0.0.1:{port}"]
 
 
+def test_a_service_without_a_list_yet_hides_nothing_of_the_other_and_is_said_to_be_early():
+    with Speaker(world.fleet()) as one, Speaker({"/api/v1/devices": world.early()}) as two:
+        found = together(one, two).devices({}, 500)
+        assert not together(one).devices({}, 500).early
+    assert (len(found.items), found.troubles, found.early) == (3, [], True)
+
+
 def test_a_device_of_any_name_is_asked_for_by_that_name():
     for name in ("a/b", "..", "ü ?#&", "%2F", "a//b"):
         with Speaker({f"/api/v1/devices/{name}": world.detail(name)}) as speaker:

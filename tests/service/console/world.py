@@ -57,6 +57,7 @@ def alert(device: str = "pump-17", **changes: Any) -> dict[str, Any]:
         ],
         "summary": f"{device}: flow is 61.2 m3/h, expected 76 to 84.2; low for 12 s",
         "model": MODEL, "source": {"topic": "telemetry.readings.v1", "partition": 0, "offset": 900},
+        "explanation": None,
     } | changes  # fmt: skip
 
 
@@ -64,8 +65,18 @@ def resolved(device: str = "pump-3", **changes: Any) -> dict[str, Any]:
     return alert(
         device, event="resolved", sequence=3, severity="warning", kind="data_quality", type="stuck",
         resolved_time=at(150), resolved_reason="recovered", onset_time=at(90), reading_time=at(150), duration_s=60.0,
-        summary=f"{device}: vibration has not moved for 20 readings",
+        summary=f"{device}: back to normal after 60 s", contributions=[],
+        explanation={
+            "reading_time": at(90), "summary": f"{device}: vibration has not moved for 20 readings",
+            "contributions": [{"sensor": "vibration", "unit": "mm/s", "observed": 1.1, "expected": 1.2, "lower": 1.0,
+                               "upper": 1.4, "share": 1.0, "direction": "none"}],
+        },
     ) | changes  # fmt: skip
+
+
+def early() -> tuple[int, dict[str, Any]]:
+    """Of a service that has no list of its devices yet."""
+    return 503, {"title": "Service Unavailable", "status": 503, "detail": "the list of devices is being made"}
 
 
 def device(identity: str = "pump-17", **changes: Any) -> dict[str, Any]:
