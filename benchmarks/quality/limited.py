@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detector.alerts import Reading, continue_process, open_process
+from service.detector.alerts import RISEN, Reading, continue_process, open_process
 from service.detector.cases import OpenAlert
 from service.detector.limits import BLOCK, LARGEST, SPAN, close_block, limits, seeded
 from service.detector.rules import AlertsSettings
@@ -86,6 +86,7 @@ class Judge:
         self._settings = AlertsSettings(hold_off_readings=hold_off, max_open_s=max_open)
         self._floor, self._block = np.zeros(count, np.float32), np.zeros(count, np.float16)
         self._count, self._event = 0, NEVER  # readings so far, and the one of them that was the last event
+        self._loudest = np.float16(0)  # evidence of that event
         self._open: OpenAlert | None = None
         self._renew()
 
@@ -104,8 +105,9 @@ class Judge:
         was_alerting = self.alerting
         for i, count in enumerate(number.tolist()):
             was_alerting = self.alerting
-            if evidence[i] >= 0 and count - 1 - self._event > self._hold_off:
-                event[i], self._event = True, count
+            worse = evidence[i] >= np.float32(self._loudest) + RISEN
+            if evidence[i] >= 0 and (count - 1 - self._event > self._hold_off or worse):
+                event[i], self._event, self._loudest = True, count, np.float16(evidence[i])
             if event[i] or was_alerting:
                 self._live(Reading(
                     time_ms=1000 * count, readings=count, evidence=float(evidence[i]), strength=strengths[i],

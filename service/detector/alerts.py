@@ -18,6 +18,7 @@ from service.detector.scoring import exceedance
 STAYS = np.float32(-0.3)  # evidence below which an alert ends
 CRITICAL = float(np.log(2))  # twice the limit
 RELAX = np.float32(0.02)  # of the way to today's limit, a block
+RISEN = np.float32(np.log(3))  # over the last event: no hold-off silences what is so much worse
 UPDATE_APART = 60  # readings
 GROWN = 1.5  # times the score last told
 

@@ -55,6 +55,7 @@ class Layout:
             "heard": np.asarray(np.int64(NEVER)),  # stream time, Unix ms
             "count": np.asarray(np.uint32(0)),  # readings stepped
             "since": np.asarray(np.uint16(65535)),  # readings since the last event
+            "loudest": np.asarray(np.float16(0)),  # evidence of the last event
             "digest": np.asarray(np.uint32(0)),  # of the last reading's values
             "signature": np.asarray(np.int32(0)),  # class and sensors
             "flags": np.asarray(np.uint8(0)),

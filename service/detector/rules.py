@@ -57,7 +57,9 @@ class MaintenanceWindow(Section):
 class AlertsSettings(Section):
     """Also part of the fingerprint."""
 
-    hold_off_readings: int = Field(120, ge=0, description="readings after an event before the next may open")
+    hold_off_readings: int = Field(
+        120, ge=0, description="readings after an event before the next may open, unless it is three times as strong"
+    )
     max_open_s: float = Field(7 * 86400.0, gt=0, description="an alert open for longer is resolved")
     change_events: bool = Field(False, description="also publish changes of level that return within the limits")
     maintenance: tuple[MaintenanceWindow, ...] = Field((), description="nothing is learnt and no process alert opens")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.detector.alerts import RISEN
 from service.detector.devices import ALERTING, CASE, NEVER, SILENT, Work
 from service.detector.limits import BLOCK, close_block, limits
 from service.detector.measuring import Meter
@@ -225,9 +226,11 @@ def _score(
     )
     columns["count"][rows] = count
     ends_block = _record(work, rows, strength, limit, count, bucket.learn[: len(rows)] > 0, rules)
-    since = columns["since"][rows]
-    event = (judged.evidence >= 0) & (since > rules.hold_off)
+    since, loudest = columns["since"][rows], columns["loudest"][rows]
+    worse = judged.evidence >= loudest.astype(np.float32) + RISEN
+    event = (judged.evidence >= 0) & ((since > rules.hold_off) | worse)
     columns["since"][rows] = np.where(event, 0, np.minimum(since, 65534) + 1)
+    columns["loudest"][rows] = np.where(event, judged.evidence, loudest)
     return Scored(
         group, picked, times, values, bucket, judged, strength, limit, terms, event, ends_block, correction > 0, k
     )
