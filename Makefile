@@ -77,8 +77,8 @@ $(CONSOLE): $(SERVICE)
 	else echo "the console could not be installed: the demo plays without it"; fi
 
 $(EVERYTHING): $(SERVICE)
-	@echo "setting up $(VENV) with training, reports and the tools of development (once, some minutes)"
-	@$(PIP) --editable '.[training,reports,console,dev]'
+	@echo "setting up $(VENV) with training, reports, benchmarks and the tools of development (once, some minutes)"
+	@$(PIP) --editable '.[training,reports,console,benchmarks,dev]'
 	@touch $@
 
 # A real Prometheus, Alertmanager and browser for the tests.

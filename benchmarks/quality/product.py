@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality.marks import Marks, beginnings
+from benchmarks.quality.marks import Marks, marks
 from benchmarks.quality.series import Series
 from service.bundle import Bundles
 from service.detector import Detector
@@ -22,11 +22,14 @@ NAME = "series"
 
 
 def history(series: Series) -> Dataset:
-    """Rows that may be learnt from: those of this device, and what is known to be healthy besides."""
+    """Rows of this device that may be learnt from.
+
+    Not what is known to be healthy of another day (`Series.healthy`): the rig stood elsewhere then, and units that
+    cover both days hide what goes wrong on this one.
+    """
     own = (series.name, series.time_ms[: series.history], series.values[: series.history])
-    others = [(f"healthy-{n}", times, values) for n, (times, values) in enumerate(series.healthy)]
     sensors = [Sensor(name=name) for name in series.sensors]
-    return datasets.dataset([own, *others], sensors, series.period_s, series.calendar)
+    return datasets.dataset([own], sensors, series.period_s, series.calendar)
 
 
 def fit(series: Series, seed: int, folder: Path) -> Bundles:
@@ -56,20 +59,7 @@ def judge(series: Series, bundles: Bundles, per_device_day: float) -> Marks:
         at = start + scores.reading
         evidence[at], alert[at], stepped[at] = scores.evidence, scores.alert, True
         detector.fold(outcome)
-    return _marks(evidence, alert, stepped, settings.alerts.hold_off_readings)
-
-
-def _marks(evidence: np.ndarray, alert: np.ndarray, stepped: np.ndarray, hold_off: int) -> Marks:
-    """A row that was not stepped repeats what was told of the row before it, and begins nothing."""
-    places = np.flatnonzero(stepped)
-    event = np.zeros(len(evidence))
-    score = np.where(evidence > NOTHING, np.exp(evidence.astype(np.float64)), 0.0)
-    begins = places[beginnings(evidence[places], hold_off)]
-    event[begins] = score[begins]
-    source = np.maximum.accumulate(np.where(stepped, np.arange(len(evidence)), -1))
-    before = source < 0
-    score, alert = np.where(before, 0.0, score[source]), np.where(before, False, alert[source])
-    return Marks(score, event, alert)
+    return marks(evidence, alert, stepped, settings.alerts.hold_off_readings)
 
 
 def _readings(series: Series) -> Iterator[tuple[int, Readings]]:
