@@ -117,9 +117,16 @@ def _folder(output: Path) -> None:
 
 
 def _planned(name: str, found: Sequence[Series], plan: Plan) -> list[Job]:
-    cuts = np.random.default_rng(CUT_SEED).integers(0, MOST_CUT, (len(found), CUTS if name == "skab" else 0))
-    jobs = [Job(each, plan, tuple(rows)) for each, rows in zip(found, cuts.tolist(), strict=True)]
+    draws = np.random.default_rng(CUT_SEED).integers(0, MOST_CUT, (len(found), CUTS)).tolist()
+    jobs = [
+        Job(each, plan, _cuts(each, rows) if name == "skab" else ()) for each, rows in zip(found, draws, strict=True)
+    ]
     return [*jobs, *(Job(each, plan, written=False) for each in _healthy(found[0]))]
+
+
+def _cuts(series: Series, rows: list[int]) -> tuple[int, ...]:
+    most = len(series.time_ms) - series.history - 1
+    return tuple(min(each, most) for each in rows) if labels(series) is not None and most >= 0 else ()
 
 
 def _healthy(series: Series) -> Iterator[Series]:

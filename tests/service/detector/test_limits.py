@@ -12,7 +12,7 @@ def maxima(count: int, seed: int = 0) -> list[float]:
     return np.random.default_rng(seed).gumbel(5, 1, count).astype(np.float16).astype(float).tolist()
 
 
-@given(count=st.integers(1, SPAN), k=st.floats(0.1, 16, allow_subnormal=False), seed=st.integers(0, 99))
+@given(count=st.integers(1, SPAN), k=st.floats(0.1, 12, allow_subnormal=False), seed=st.integers(0, 99))
 def test_the_limit_is_the_order_statistic_of_all_block_maxima(count: int, k: float, seed: int) -> None:
     seeds = maxima(count, seed)
     top, _, blocks = seeded([seeds])
@@ -20,6 +20,22 @@ def test_the_limit_is_the_order_statistic_of_all_block_maxima(count: int, k: flo
     rank = int(np.clip(np.ceil((count + 1) * (1 - 60 * k / 10_000)), 1, count))
     expected = sorted(seeds)[max(rank, count - KEPT + 1) - 1]
     assert limit[0, 0] == np.float32(expected)
+
+
+@pytest.mark.parametrize("k", [1.0, 4.0, 8.0, 12.0, 14.0, 16.0])
+def test_a_block_of_a_steady_strength_exceeds_its_limit_as_often_as_the_budget_allows(k: float) -> None:
+    random, streams = np.random.default_rng(7), 400
+    top, age, blocks = seeded([maxima(SPAN)])
+    top, age = (np.repeat(array[None], streams, axis=0) for array in (top, age))
+    full, floor = np.full(streams, blocks, np.uint8), np.zeros((streams, 1), np.float32)
+    exceeded = 0
+    for turn in range(3 * SPAN):
+        limit, _ = limits(top, full, floor, np.array([k]))
+        block = random.gumbel(5, 1, (streams, 1)).astype(np.float16)
+        exceeded += int((block > limit).sum()) * (turn >= SPAN)
+        top, age = close_block(top, age, block, np.full_like(limit, np.inf), np.zeros(streams, np.bool_))
+    share = exceeded / (2 * SPAN * streams)
+    assert share == pytest.approx(60 * k / 10_000, rel=0.12)
 
 
 def test_a_budget_that_the_blocks_seen_cannot_resolve_is_extrapolated() -> None:
