@@ -205,16 +205,14 @@ def test_files_of_a_fitted_run_are_what_a_backtest_says_with_the_same_bundle(
     assert found["made"]["torch"]
 
 
-@given(st.integers(TRAIN, TRAIN + TEST))
-def test_the_product_says_of_a_prefix_what_it_says_of_the_whole(made: tuple[Path, Series], rows: int) -> None:
-    series, bundles = made[1], universal()
-    whole, part = (product.judge(each, bundles, 100.0) for each in (series, prefix(series, rows)))
-    for of_whole, of_part in zip(columns(whole), columns(part), strict=True):
-        np.testing.assert_array_equal(of_part, of_whole[:rows])
-
-
-def universal() -> Bundles:
-    return Bundles(MODELS, "universal")
+def test_the_product_says_of_a_prefix_what_it_says_of_the_whole(made: tuple[Path, Series]) -> None:
+    series, bundles = made[1], Bundles(MODELS, "universal")
+    whole = product.judge(series, bundles, 100.0)
+    for rows in (1, TRAIN + 60, TRAIN + 103):  # the last ends inside an alert
+        part = product.judge(prefix(series, rows), bundles, 100.0)
+        for of_whole, of_part in zip(columns(whole), columns(part), strict=True):
+            np.testing.assert_array_equal(of_part, of_whole[:rows])
+    assert whole.alert[TRAIN + 102]
 
 
 def prefix(series: Series, rows: int) -> Series:
