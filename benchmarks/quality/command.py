@@ -94,8 +94,9 @@ def run_command(chosen: argparse.Namespace) -> int:
         print(f"--budget {plan.budget:g}: limits hold {MAXIMUM_K:g} false alarms per 10,000 readings at most")
     _folder(chosen.output)
     jobs = _planned(chosen.set, found, plan)
+    provenance = _provenance()  # before hours in which somebody may commit
     made = _Made(chosen.set, plan, tuple(jobs), tuple(_told(jobs, chosen.jobs)))
-    text = json.dumps(summary.plain(made.summary(chosen)), indent=1)
+    text = json.dumps(summary.plain({"set": chosen.set, "made": provenance, **made.summary(chosen)}), indent=1)
     (chosen.output / "summary.json").write_text(text + "\n", encoding="utf-8")
     print(table(chosen.set, made.detectors()))
     return 0
@@ -195,8 +196,6 @@ class _Made:
 
     def summary(self, chosen: argparse.Namespace) -> Figures:
         found: Figures = {
-            "set": self.name,
-            "made": _provenance(),
             "settings": self._settings(chosen),
             "series": [_described(job.series) for job in self.jobs if job.written],
             "detectors": self.detectors(),
