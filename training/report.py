@@ -44,7 +44,7 @@ def _loss(evidence: Evidence) -> Figure:
     axes.plot(number, train, color=BAND, label="training, all horizons, with dropout")
     axes.plot(number, held_out, color=BLUE, label="held out, next reading")
     axes.axvline(evidence.best, color=RED, linewidth=1, label=f"kept: epoch {evidence.best}")
-    axes.set(xlabel="epoch", ylabel="Huber loss", yscale="log")
+    axes.set(xlabel="epoch", ylabel="Huber loss", yscale="log" if (evidence.losses[:, 1:] > 0).any() else "linear")
     axes.legend(fontsize=8)
     return figure
 
@@ -57,7 +57,8 @@ def _forecast(evidence: Evidence) -> Figure:
         _curve(axes, *evidence.shown[name])
         axes.set_ylabel(name, fontsize=8)
         axes.tick_params(labelsize=7)
-    axes.set_xlabel("reading of the hold-out; line: truth, dots: forecast, shade: healthy band", fontsize=8)
+    for axes in figure.axes[-1:]:  # there is none where no sensor ever varied
+        axes.set_xlabel("reading of the hold-out; line: truth, dots: forecast, shade: healthy band", fontsize=8)
     return figure
 
 

@@ -56,6 +56,13 @@ def test_one_sensor_and_a_short_history_are_enough(tmp_path: Path) -> None:
     assert all(found.limit_seeds.values())
 
 
+def test_a_history_in_which_nothing_ever_moves_gives_a_bundle_that_scores_nothing(tmp_path: Path) -> None:
+    data = dataset([("still", START_MS + np.arange(200) * 1000, np.full((200, 1), 45.0))], [Sensor(name="x")])
+    found = bundle.load(fit_histories(data, Spec("still", tmp_path, "1", QUICK, runs=None)))
+    assert [sensor.scored for sensor in found.manifest.sensors] == [False]
+    assert (found.folder / "forecast.png").exists()
+
+
 def test_too_little_history_says_how_much_is_needed() -> None:
     with pytest.raises(InputError, match="longest history has 50 readings, expected 120"):
         dataset([("a", START_MS + np.arange(50) * 1000, np.zeros((50, 1), np.float32))], [Sensor(name="x")])
