@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmarks.quality.metrics.nab import probation, windows_of
 from service.errors import InputError
 from service.streams.files import Frame, Options, read
 
@@ -19,7 +20,6 @@ Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Windows = tuple[tuple[int, int], ...]
 
-NAB_SHARE, NAB_ROWS = 0.15, 5000  # of a series may be learnt from; longer ones give as much as one of so many rows
 SKAB_HISTORY = 400
 LABELS = ("anomaly", "changepoint")  # columns of SKAB
 PERIOD_MS = {"smd": 60_000, "asd": 300_000}  # sets without times
@@ -74,18 +74,11 @@ def nab(folder: Path) -> Iterator[Series]:
         group, name = path.parent.name, path.name.partition(".csv")[0]
         frame = _frame(path, Options(time="timestamp", sensors=("value",)))
         own = None if windows is None else windows.get(f"{group}/{name}.csv", [])
-        rows = min(len(frame), NAB_ROWS)
         yield Series(
             group, name, _texts(path, "timestamp", ","), frame.times, frame.values, frame.sensors,
-            history=int(NAB_SHARE * rows),
-            windows=None if own is None else tuple(_rows(frame.times, *window) for window in own),
+            history=probation(len(frame)),
+            windows=None if own is None else windows_of(frame.times.astype("datetime64[ms]"), own),
         )  # fmt: skip
-
-
-def _rows(times: NDArray[np.int64], first: str, last: str) -> tuple[int, int]:
-    begin, end = (np.datetime64(text.strip().replace(" ", "T"), "ms").astype(np.int64) for text in (first, last))
-    within = np.flatnonzero((times >= begin) & (times <= end))
-    return int(within[0]), int(within[-1])
 
 
 def skab(folder: Path) -> Iterator[Series]:
